@@ -1,0 +1,1 @@
+"""Home: what is asked of a register and of Kafka Connect so that changes are captured."""

@@ -1,0 +1,1 @@
+"""Embassy: receive, verify, open, assemble and apply a lane into its standby."""

@@ -1,0 +1,1 @@
+"""The kernel both sites share: errors, configuration, envelope, keys, metrics, edges to Kafka and PostgreSQL."""

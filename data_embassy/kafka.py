@@ -1,0 +1,91 @@
+"""The edge to Kafka: settings of confluent-kafka clients for a site's own broker and for the link, and topics."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from data_embassy.config import Broker, Link
+from data_embassy.errors import TransportError
+
+Settings = dict[str, str | int | float | bool]
+
+RECORD_BYTES_MAX: Final = 64 << 20
+"""Largest record of a home topic; larger stops the register."""
+MESSAGE_BYTES_MAX: Final = 68 << 20
+"""Broker limit of a home topic: a record and its framing."""
+ENVELOPE_BYTES_MAX: Final = 80 << 20
+"""Broker limit of a lane: one record that does not compress, header, wrapped keys and signatures."""
+_CREATE_TIMEOUT_SECONDS: Final = 20.0
+
+
+def client_settings(broker: Broker | Link) -> Settings:
+    """Connection and security settings for a confluent-kafka client."""
+    settings: Settings = {
+        "bootstrap.servers": broker.bootstrap,
+        "socket.keepalive.enable": True,
+        # A broker on one machine comes back within seconds; the default backs off to 10 s.
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 2000,
+        "broker.address.family": "v4",
+        "log_level": 3,
+    }
+    if isinstance(broker, Link):
+        if broker.ca_file is not None:
+            settings |= {"security.protocol": "ssl", "ssl.ca.location": str(broker.ca_file)}
+            # The broker's certificate names the site, not a host: the CA is the embassy's own and signs nothing else.
+            settings["ssl.endpoint.identification.algorithm"] = "none"
+        if broker.cert_file is not None and broker.key_file is not None:
+            settings |= {
+                "ssl.certificate.location": str(broker.cert_file),
+                "ssl.key.location": str(broker.key_file),
+            }
+    elif broker.username is not None and broker.password is not None:
+        settings |= {
+            "security.protocol": "sasl_plaintext",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": broker.username,
+            "sasl.password": broker.password.read().reveal(),
+        }
+    return settings
+
+
+def ensure_topics(broker: Broker | Link, topics: dict[str, dict[str, str]], *, replication: int = 1) -> list[str]:
+    """Create the topics that are missing, each with one partition and its settings; returns the created ones.
+
+    Raises TransportError when the broker does not answer.
+    """
+    admin = AdminClient(client_settings(broker))
+    wanted = [
+        NewTopic(name, num_partitions=1, replication_factor=replication, config=config)
+        for name, config in topics.items()
+    ]
+    created = []
+    for name, future in admin.create_topics(wanted, operation_timeout=_CREATE_TIMEOUT_SECONDS).items():
+        try:
+            future.result(timeout=_CREATE_TIMEOUT_SECONDS)
+        except KafkaException as error:
+            if error.args[0].name() == "TOPIC_ALREADY_EXISTS":
+                continue
+            raise TransportError(
+                f"topic {name} cannot be created: {error.args[0].str()}", remedy="check the broker and its rights"
+            ) from error
+        created.append(name)
+    return created
+
+
+def home_topic_settings() -> dict[str, str]:
+    """Settings of `changes.<register>` (stream-v1 section 1)."""
+    return {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(MESSAGE_BYTES_MAX)}
+
+
+def schemas_topic_settings() -> dict[str, str]:
+    """Settings of `schemas.<register>`."""
+    return {"cleanup.policy": "compact", "max.message.bytes": str(MESSAGE_BYTES_MAX)}
+
+
+def lane_topic_settings() -> dict[str, str]:
+    """Settings of `lane.<id>` and `receipts.<id>`: kept without limit."""
+    return {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(ENVELOPE_BYTES_MAX)}

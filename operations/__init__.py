@@ -1,0 +1,1 @@
+"""The operator's hand: the command line and what it prints."""

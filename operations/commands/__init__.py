@@ -1,0 +1,1 @@
+"""One file per noun of the command line; each command calls one library function."""
