@@ -1,0 +1,67 @@
+# data-embassy: every way in. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PACKAGES := data_embassy schemas connectors pipelines consumers operations deploy
+STAMP := $(VENV)/.setup
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@echo "setup: Python packages (hashes checked)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## virtual environment, jars and the capture plugin; leaves the command at .venv/bin/embassy
+	@$(BIN)/python -m deploy.local.jars
+
+.PHONY: demo
+demo: setup ## the main job: two registers streaming, sealed, into warm standbys; kills, a cut link, proof
+	@$(BIN)/embassy demo
+
+.PHONY: up
+up: setup ## both sites on this machine
+	@$(BIN)/embassy local up
+
+.PHONY: down
+down: ## stop both sites and remove what they left
+	@test ! -x $(BIN)/embassy || $(BIN)/embassy local down
+
+.PHONY: check
+check: setup ## lint, format, types, layers
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports
+
+.PHONY: test-java
+test-java: setup ## the capture plugin's own tests
+	@mvn --quiet --batch-mode -f connectors/capture/pom.xml test
+
+.PHONY: test
+test: check test-java ## everything that must hold: checks, plugin tests, unit to scenario
+	@$(BIN)/python -m pytest -q
+
+.PHONY: campaign
+campaign: setup ## long fault runs; writes docs/reports
+	@$(BIN)/python -m bench.campaign
+
+.PHONY: bench
+bench: setup ## measure beside peers in one run; writes docs/reports/first-figures.md
+	@$(BIN)/python -m bench.figures
+
+.PHONY: docs
+docs: setup ## regenerate the reference pages that follow from the code
+	@$(BIN)/python -m operations.reference docs/reference
+
+.PHONY: clean
+clean: down ## remove the environment, jars and build products
+	@rm -rf $(VENV) .embassy connectors/capture/target artefacts

@@ -1,0 +1,89 @@
+"""The site's configuration: read once, all problems together."""
+
+import pytest
+
+from data_embassy.config import load_site
+from data_embassy.errors import ConfigError
+
+HOME = """
+[site]
+role = "home"
+[kafka]
+bootstrap = "127.0.0.1:1"
+username = "home"
+password_file = "secrets/kafka"
+[connect]
+url = "http://127.0.0.1:2"
+[link]
+bootstrap = "127.0.0.1:3"
+"""
+REGISTER = """
+lane = "3f9c0a77b1d24e60"
+tier = 1
+[source]
+host = "127.0.0.1"
+database = "population"
+capture_password_file = "secrets/capture"
+"""
+
+
+def write(folder, site=HOME, **registers):
+    (folder / "registers").mkdir()
+    (folder / "secrets").mkdir()
+    (folder / "site.toml").write_text(site)
+    for name, text in registers.items():
+        (folder / "registers" / f"{name}.toml").write_text(text)
+    return folder
+
+
+def test_home_site_is_read_with_its_registers(tmp_path):
+    site = load_site(write(tmp_path, population=REGISTER))
+    register = site.register("population")
+    assert register.lane_topic == "lane.3f9c0a77b1d24e60"
+    assert register.source is not None
+    assert register.source.slot == "data_embassy_population"
+
+
+def test_all_problems_of_all_files_come_together(tmp_path):
+    bad_site = HOME.replace('bootstrap = "127.0.0.1:3"', 'bootstrap = 3\nboostrap = "x"')
+    with pytest.raises(ConfigError) as error:
+        load_site(write(tmp_path, bad_site, Population=REGISTER, land=REGISTER.replace("3f9c", "xyz!")))
+    for part in (
+        "link.bootstrap must be str",
+        "unknown setting link.boostrap",
+        "lower-case letters",
+        "16 lower-case hex",
+    ):
+        assert part in str(error.value)
+
+
+def test_lane_used_twice_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="used twice"):
+        load_site(write(tmp_path, a=REGISTER, b=REGISTER))
+
+
+@pytest.mark.parametrize(("mode", "text", "message"), [(0o644, "x", "accessible"), (0o600, "", "empty")])
+def test_password_file_must_be_private_and_filled(tmp_path, mode, text, message):
+    site = load_site(write(tmp_path, population=REGISTER))
+    path = tmp_path / "secrets" / "kafka"
+    path.write_text(text)
+    path.chmod(mode)
+    assert site.kafka.password is not None
+    with pytest.raises(ConfigError, match=message):
+        site.kafka.password.read()
+
+
+def test_secret_does_not_show_itself(tmp_path):
+    site = load_site(write(tmp_path, population=REGISTER))
+    path = tmp_path / "secrets" / "kafka"
+    path.write_text("tell-nobody")
+    path.chmod(0o600)
+    assert site.kafka.password is not None
+    secret = site.kafka.password.read()
+    assert "tell-nobody" not in f"{secret!r} {secret}"
+    assert secret.reveal() == "tell-nobody"
+
+
+def test_unknown_register_names_the_known_ones(tmp_path):
+    with pytest.raises(ConfigError, match="population"):
+        load_site(write(tmp_path, population=REGISTER)).register("land")
