@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.metrics import MetricWrapperBase
 
 REGISTER: Final = ("register",)
 
@@ -74,3 +75,14 @@ def serve(port: int, *, registry: CollectorRegistry = REGISTRY) -> None:
     """Serve `/metrics` on the loopback address; port 0 serves nothing."""
     if port:
         start_http_server(port, addr="127.0.0.1", registry=registry)
+
+
+def definitions() -> list[tuple[str, str, tuple[str, ...], str]]:
+    """Name, type, labels and help of every metric of this module, for the reference page and its test."""
+    found = []
+    for metric in globals().values():
+        if isinstance(metric, MetricWrapperBase):
+            described = next(iter(metric.describe()))
+            name = described.name + ("_total" if described.type == "counter" else "")
+            found.append((name, described.type, tuple(metric._labelnames), described.documentation))  # noqa: SLF001
+    return found

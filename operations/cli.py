@@ -38,7 +38,7 @@ def _site(
         os.environ["EMBASSY_SITE"] = str(site)
 
 
-def _mount() -> None:
+def mount() -> None:
     """Mount each noun's file; the roles are imported only when a command of theirs runs."""
     for noun in _NOUNS:
         app.add_typer(importlib.import_module(f"operations.commands.{noun}").app, name=noun)
@@ -55,7 +55,7 @@ def exit_code(error: DataEmbassyError) -> int:
 
 def main() -> None:
     """Entry point of the console script."""
-    _mount()
+    mount()
     try:
         app()
     except DataEmbassyError as error:

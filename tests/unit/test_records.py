@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from data_embassy.errors import StreamError
 from data_embassy.types import Lsn
-from schemas.records import ChangeSchema, RecordKey, decode, encode, split_snapshot_run, snapshot_run
+from schemas.records import ChangeSchema, RecordKey, decode, encode, snapshot_run, split_snapshot_run
 
 names = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=20)
 

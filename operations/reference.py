@@ -1,0 +1,63 @@
+"""Reference pages that follow from the code: `python -m operations.reference docs/reference` writes them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import typer
+
+from data_embassy import metrics
+from operations.cli import app, mount
+
+_HEAD = "<!-- Generated from the code by `make docs`; a test compares it. -->\n"
+
+
+def metrics_page() -> str:
+    """Every metric of `data_embassy/metrics.py`: name, type, labels, help."""
+    lines = [_HEAD, "# Metrics\n", "Each process serves `/metrics` on the loopback port of its site's `[metrics]`.\n"]
+    lines += ["| name | type | labels | meaning |", "|---|---|---|---|"]
+    for name, kind, labels, meaning in metrics.definitions():
+        lines.append(f"| `{name}` | {kind} | {', '.join(labels)} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    """Every command with its help text."""
+    mount()
+    root = typer.main.get_command(app)
+    lines = [
+        _HEAD,
+        "# Command line\n",
+        "Exit codes: 0 ok, 1 a check failed, 2 usage or configuration, 3 unreachable.\n",
+    ]
+    _describe(root, ("embassy",), lines)
+    return "\n".join(lines) + "\n"
+
+
+def _describe(command: click.Command, path: tuple[str, ...], lines: list[str]) -> None:
+    if isinstance(command, click.Group):
+        for name in sorted(command.commands):
+            _describe(command.commands[name], (*path, name), lines)
+        return
+    arguments = [p for p in command.params if isinstance(p, click.Argument)]
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    usage = " ".join([*path, *(f"{a.human_readable_name}" for a in arguments)])
+    lines += [f"## `{usage}`\n", (command.help or "").strip() + "\n"]
+    lines += [f"- `{', '.join(o.opts)}`: {o.help or ''}" for o in options]
+    lines += [""] if options else []
+
+
+PAGES = {"metrics.md": metrics_page, "cli.md": cli_page}
+
+
+def main(folder: Path) -> None:
+    """Write every page into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
