@@ -1,0 +1,26 @@
+"""What must never be seen in the register, nor in a standby: each file of `checks/` counts the offending rows."""
+
+from importlib.resources import files
+
+from psycopg import Connection
+
+
+def violations(connection: Connection[tuple[object, ...]]) -> dict[str, int]:
+    """Run every check under one snapshot; return the names of those that found something, with how often."""
+    found: dict[str, int] = {}
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for name, text in sorted(_checks().items()):
+            row = connection.execute(text.encode()).fetchone()
+            if row is not None and isinstance(row[0], int) and row[0] > 0:
+                found[name] = row[0]
+    return found
+
+
+def _checks() -> dict[str, str]:
+    folder = files(__package__).joinpath("checks")
+    return {
+        file.name.removesuffix(".sql"): file.read_text(encoding="utf-8")
+        for file in folder.iterdir()
+        if file.name.endswith(".sql")
+    }
