@@ -1,0 +1,107 @@
+"""Everything that stops a register at the embassy, each with a class of its own and what to do about it.
+
+`NAME` in a remedy stands for the register; whoever stores or shows a stop puts the name in.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from data_embassy.errors import ApplyError, DataEmbassyError, EnvelopeError, StreamError, TransportError
+
+NEW_GENERATION: Final = "at home: embassy register snapshot NAME"
+REBUILD: Final = "embassy register replay NAME"
+RESTART: Final = "find the cause, then restart the receiver"
+
+
+class Gapped(EnvelopeError):
+    """Records are missing on the lane."""
+
+    reason: ClassVar[str] = "gapped"
+
+    def __init__(self, *, expected: int, found: int) -> None:
+        super().__init__(
+            f"the lane jumps from home offset {expected} to {found}: records are missing", remedy=NEW_GENERATION
+        )
+
+
+class Reordered(EnvelopeError):
+    """The missing records stand later on the lane."""
+
+    reason: ClassVar[str] = "reordered"
+
+    def __init__(self, *, expected: int, found: int) -> None:
+        super().__init__(
+            f"home offset {found} stands on the lane before {expected}: somebody reordered it", remedy=NEW_GENERATION
+        )
+
+
+class LaneLost(EnvelopeError):
+    """The lane no longer reaches to the position."""
+
+    reason: ClassVar[str] = "lane-lost"
+
+
+class UnknownOrigin(StreamError):
+    """A record names an origin that stream v1 does not know."""
+
+
+class RunWithoutMarker(StreamError):
+    """A run begins without its marker."""
+
+
+class SystemChanged(StreamError):
+    """The changes come from another database system."""
+
+
+class TimelineForked(StreamError):
+    """The register's timeline left ours before the position."""
+
+
+class SessionGap(StreamError):
+    """A capture session starts behind what was applied: transactions are missing."""
+
+
+class RegisterWentBack(StreamError):
+    """The register's log ends before the position: it was restored from a backup."""
+
+
+class FrameBroken(StreamError):
+    """BEGIN, changes and END of a transaction do not fit."""
+
+
+class UnknownSchema(StreamError):
+    """A change has a schema that was not announced."""
+
+
+class BeatSkipped(StreamError):
+    """The register's pulse jumped: a transaction is missing."""
+
+
+class DdlNotReplayed(ApplyError):
+    """The register's schema changed; this version does not replay schema changes."""
+
+
+class StandbyRefused(ApplyError):
+    """PostgreSQL refused a change."""
+
+
+class PositionMoved(ApplyError):
+    """Somebody else wrote the position row."""
+
+
+class StandbyMissing(DataEmbassyError):
+    """The standby's database is gone."""
+
+
+class SnapshotBroken(StreamError):
+    """The records of a snapshot do not follow each other."""
+
+
+class Unreachable(TransportError):
+    """A service does not answer."""
+
+
+def remedy_for(remedy: str, register: str) -> str:
+    """The remedy as a command for this register."""
+    return remedy.replace("NAME", register)
