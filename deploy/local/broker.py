@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from data_embassy.kafka import ENVELOPE_BYTES_MAX
 from deploy.local.jars import JarPaths
 from deploy.local.java import java_command, logging_config
 from deploy.local.machine import LOOPBACK, LocalError, write_private
 
-# The largest record is 64 MiB; its envelope and the request around it are a little larger.
-MESSAGE_BYTES_MAX = 68 * 1024 * 1024
-REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX + 4 * 1024 * 1024
+REQUEST_BYTES_MAX = ENVELOPE_BYTES_MAX + (4 << 20)  # An envelope and the request around it.
 FORMAT_SECONDS_MAX = 120
 
 
@@ -50,7 +49,8 @@ class Broker:
 def properties(broker: Broker) -> dict[str, str]:
     """The broker's whole configuration."""
     own = broker.listeners[0]
-    protocols = {listener.name: listener.protocol for listener in broker.listeners} | {"CONTROLLER": "PLAINTEXT"}
+    protocols = {listener.name: listener.protocol for listener in broker.listeners}
+    protocols["CONTROLLER"] = "SASL_PLAINTEXT" if own.protocol.startswith("SASL") else "PLAINTEXT"
     base = {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -78,8 +78,8 @@ def properties(broker: Broker) -> dict[str, str]:
         "group.initial.rebalance.delay.ms": "0",
         "log.retention.ms": "-1",
         "log.retention.bytes": "-1",
-        "message.max.bytes": str(MESSAGE_BYTES_MAX),
-        "replica.fetch.max.bytes": str(MESSAGE_BYTES_MAX),
+        "message.max.bytes": str(ENVELOPE_BYTES_MAX),
+        "replica.fetch.max.bytes": str(ENVELOPE_BYTES_MAX),
         "socket.request.max.bytes": str(REQUEST_BYTES_MAX),
         "controlled.shutdown.enable": "false",
         "initial.broker.registration.timeout.ms": "60000",

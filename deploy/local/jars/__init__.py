@@ -51,11 +51,23 @@ def jars(progress: Callable[[str], None] = silent) -> JarPaths:
     if _version(folder) == wanted:
         return paths
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(folder.parent / f"{folder.name}.lock"):
+    with exclusive(locks_folder() / "jars.lock"):
         if _version(folder) != wanted:
             progress("fetching Kafka, Kafka Connect and Debezium (once per checkout)")
             _fetch(folder, wanted)
     return paths
+
+
+def capture_jar(progress: Callable[[str], None] = silent) -> Path:
+    """Return the capture plugin's jar, building it first if it is missing or older than its sources."""
+    module = checkout() / "connectors" / "capture"
+    jar = module / "target" / "data-embassy-capture.jar"
+    with exclusive(locks_folder() / "capture.lock"):
+        if not jar.exists() or jar.stat().st_mtime_ns < _newest(module):
+            progress("building the capture plugin")
+            maven(["-DskipTests", "package"], cwd=module)
+            jar.touch()
+    return jar
 
 
 @contextmanager
@@ -80,6 +92,18 @@ def maven(arguments: list[str], *, cwd: Path) -> None:
         raise LocalError("Maven did not end in time", remedy="check the network, then run the command again") from error
     if done.returncode != 0:
         raise LocalError(f"Maven failed:\n{done.stdout[-3000:]}", remedy="check the network, then run it again")
+
+
+def locks_folder() -> Path:
+    """Folder of lock files; they outlive what they guard."""
+    folder = checkout() / ".embassy" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _newest(module: Path) -> int:
+    sources = [module / "pom.xml", *(path for path in (module / "src" / "main").rglob("*") if path.is_file())]
+    return max(path.stat().st_mtime_ns for path in sources)
 
 
 def _version(folder: Path) -> str | None:

@@ -1,0 +1,98 @@
+"""The processes of a local system: their names, commands, start order, and how each one says that it is ready."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import requests
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from data_embassy.config import Broker, load_site
+from data_embassy.kafka import client_settings
+from deploy.local import broker, postgres, services
+from deploy.local.jars import JarPaths
+from deploy.local.layout import Layout
+from deploy.local.machine import LOOPBACK, accepts
+from deploy.local.services import Heaps
+from deploy.local.supervise import Program
+
+SERVICES = ("home-postgres", "embassy-postgres", "home-kafka", "embassy-kafka", "link")
+CONNECT = "connect"
+ROLES = ("forward", "pulse", "receive")
+PROCESSES = (*SERVICES, CONNECT, *ROLES)
+HOME = ("home-postgres", "home-kafka", CONNECT, "forward", "pulse")
+EMBASSY = ("embassy-postgres", "embassy-kafka", "receive")
+SITE_OF_ROLE = {"forward": "home", "pulse": "home", "receive": "embassy"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One process: what the supervisor runs, where it listens, and whether it is ready to be used."""
+
+    program: Program
+    port: int
+    is_ready: Callable[[], bool]
+
+
+def processes(layout: Layout, jars: JarPaths, heaps: Heaps) -> dict[str, Process]:
+    """Every process of the local system by name, in start order."""
+    ports = layout.ports
+    commands = services.postgres_commands(layout)
+    servers = {"home": services.home_postgres(layout), "embassy": services.embassy_postgres(layout)}
+    brokers = {"home": services.home_broker(layout, heaps), "embassy": services.embassy_broker(layout, heaps)}
+    made: dict[str, Process] = {}
+    for site, server in servers.items():
+        name = f"{site}-postgres"
+        program = Program(name=name, command=commands[name], signal="INT", stop_seconds=30)
+        made[name] = Process(program=program, port=server.port, is_ready=partial(postgres.is_ready, server))
+    for site, each in brokers.items():
+        program = Program(name=f"{site}-kafka", command=broker.start_command(each, jars), stop_seconds=30)
+        made[program.name] = Process(program=program, port=each.port, is_ready=partial(broker_answers, layout, site))
+    made["link"] = Process(program=_link(layout), port=ports.link, is_ready=partial(accepts, ports.link))
+    program = Program(name=CONNECT, command=services.connect_command(layout, jars, heaps), stop_seconds=20)
+    made[CONNECT] = Process(program=program, port=ports.connect, is_ready=partial(_connect_answers, ports.connect))
+    for role in ROLES:
+        port = getattr(ports, role)
+        command = [str(embassy_script()), "--site", str(layout.site(SITE_OF_ROLE[role])), "run", role]
+        made[role] = Process(program=Program(name=role, command=command), port=port, is_ready=partial(accepts, port))
+    return made
+
+
+def embassy_script() -> Path:
+    """The installed command, beside the Python that runs now."""
+    return Path(sys.executable).with_name("embassy")
+
+
+def broker_answers(layout: Layout, site: str) -> bool:
+    """True when a site's broker answers its own site's user."""
+    return _answers(load_site(layout.site(site)).kafka)
+
+
+def _answers(target: Broker) -> bool:
+    client = AdminClient(client_settings(target) | {"log_level": 0, "socket.timeout.ms": 2000})
+    try:
+        return bool(client.list_topics(timeout=2).brokers)
+    except KafkaException:
+        return False
+
+
+def _connect_answers(port: int) -> bool:
+    try:
+        # The list of connectors is served only by a worker that has joined its group.
+        return requests.get(f"http://{LOOPBACK}:{port}/connectors", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _link(layout: Layout) -> Program:
+    ports = layout.ports
+    arguments = [
+        "--listen", ports.link, "--to", ports.embassy_link, "--control", layout.socket("link"), "--state",
+        layout.run / "link.json",
+    ]  # fmt: skip
+    return Program(
+        name="link", command=[sys.executable, "-m", "deploy.local.link", *map(str, arguments)], stop_seconds=5
+    )

@@ -1,0 +1,299 @@
+"""The whole system on one machine: start, stop, look, break. `LocalSystem` is what the command line and tests use."""
+
+import datetime as dt
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TypedDict
+
+from deploy.local import broker, leftovers, postgres, registers, services, sites
+from deploy.local.jars import JarPaths, exclusive, jars, locks_folder, silent
+from deploy.local.layout import Layout, default_folder, load_layout, make_layout, remove
+from deploy.local.link import LinkControl
+from deploy.local.machine import LOOPBACK, LocalError, wait_until
+from deploy.local.processes import CONNECT, EMBASSY, HOME, PROCESSES, ROLES, SERVICES, Process, processes
+from deploy.local.services import Heaps
+from deploy.local.standbys import grant_link, prepare_standby_server
+from deploy.local.supervise import ProcessState, Supervisor
+from deploy.local.trust import ensure_keys
+
+START_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+
+
+class RegisterAddresses(TypedDict):
+    """Superuser connection URIs of a register and its standby."""
+
+    home_dsn: str
+    standby_dsn: str
+
+
+class Environment(TypedDict):
+    """Addresses of a local system, for people with psql, for scripts, for tests."""
+
+    registers: dict[str, RegisterAddresses]
+    home_postgres: str
+    embassy_postgres: str
+    home_kafka: str
+    embassy_kafka: str
+    connect_url: str
+    home_site: str
+    embassy_site: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStatus:
+    """One line of `local status`."""
+
+    name: str
+    state: str
+    pid: int | None
+    uptime_seconds: int
+    memory_mb: int | None
+    port: int
+
+
+class LocalSystem:
+    """One local system in a folder. Two objects of one folder are the same system."""
+
+    def __init__(
+        self, folder: Path | None = None, *, heaps: Heaps | None = None, progress: Callable[[str], None] = silent
+    ) -> None:
+        self.folder = (folder or default_folder()).absolute()
+        self._heaps = heaps or Heaps()
+        self._progress = progress
+
+    # -- start and stop ---------------------------------------------------------------------------------------------
+
+    def up(self, *, has_roles: bool = True) -> None:
+        """Start everything that does not run, in order, and wait until all of it is ready.
+
+        `has_roles=False` leaves out our own processes. Raises LocalError at a deadline; what runs goes on running.
+        """
+        with self._exclusive():
+            self.__dict__.pop("_processes", None)
+            layout = make_layout(self.folder)
+            wanted = PROCESSES if has_roles else (*SERVICES, CONNECT)
+            sites.write_sites(layout, now=dt.datetime.now(dt.UTC))
+            ensure_keys(layout)
+            paths = jars(self._progress)
+            self._prepare(layout, paths)
+            self._supervisor.write_config([process.program for process in self._processes.values()])
+            self._supervisor.start()
+            self._start(SERVICES)
+            prepare_standby_server(layout)
+            grant_link(layout)
+            self._start(name for name in wanted if name not in SERVICES)
+
+    def down(self, *, keep_data: bool = False) -> None:
+        """Stop everything; without `keep_data` the folder goes as well. Harmless when nothing runs."""
+        with self._exclusive():
+            layout = load_layout(self.folder)
+            if layout is None:
+                return
+            if keep_data:
+                self._progress("stopping")
+                self._stop_gently()
+            else:
+                self._progress("stopping and removing everything")
+                leftovers.end(self.folder)
+                remove(self.folder)
+
+    def _prepare(self, layout: Layout, paths: JarPaths) -> None:
+        """Make clusters, brokers' storage and the plugin folder, side by side."""
+        self._progress("preparing both sites")
+        servers = (services.home_postgres(layout), services.embassy_postgres(layout))
+        brokers = (services.home_broker(layout, self._heaps), services.embassy_broker(layout, self._heaps))
+        with ThreadPoolExecutor(max_workers=5) as pool:
+            tasks = [pool.submit(postgres.make_cluster, server) for server in servers]
+            tasks += [pool.submit(broker.write_config, each, paths) for each in brokers]
+            tasks.append(pool.submit(services.write_connect, layout, paths, self._progress))
+            for task in tasks:
+                task.result()
+
+    def _start(self, names: Iterable[str]) -> None:
+        wanted = list(names)
+        self._progress("starting " + ", ".join(wanted))
+        for name in wanted:
+            self._supervisor.start_process(name)
+        self.wait_running(*wanted)
+
+    def _stop_gently(self) -> None:
+        """Writers before what they write to."""
+        for wave in (ROLES, (CONNECT, "link"), SERVICES):
+            for name in wave:
+                self.stop(name, is_waited=False)
+            wait_until(
+                lambda wave=wave: not any(self._is_alive(name) for name in wave),  # type: ignore[misc]
+                seconds=STOP_SECONDS_MAX,
+                what=f"{', '.join(wave)} stopped",
+            )
+        self._supervisor.shutdown(seconds=STOP_SECONDS_MAX)
+        leftovers.end(self.folder)
+
+    # -- registers --------------------------------------------------------------------------------------------------
+
+    def add_register(self, name: str, *, database: str | None = None, tier: int = 1) -> None:
+        """Bring an existing database of home's server under replication: contracts, DBA's part, snapshot, capture.
+
+        Adding a register again is harmless. Raises LocalError with the failed command's last lines.
+        """
+        sites.write_contracts(self.layout, name=name, database=database or name, tier=tier)
+        self._progress(f"{name}: preparing the database")
+        registers.prepare(self.layout, name)
+        self.restart(*ROLES)
+        self._progress(f"{name}: snapshot")
+        registers.command(self.layout, "home", "register", "snapshot", name)
+        self._progress(f"{name}: capture")
+        registers.command(self.layout, "home", "connector", "apply", name)
+
+    # -- single processes -------------------------------------------------------------------------------------------
+
+    def kill(self, name: str, with_signal: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a process. After SIGKILL returns when it is gone; the supervisor brings it back."""
+        pid = self._state(name).pid
+        self._supervisor.signal_process(name, with_signal)
+        if with_signal == signal.SIGKILL and pid is not None:
+            wait_until(lambda: not leftovers.is_alive(pid), seconds=STOP_SECONDS_MAX, what=f"{name} is gone")
+
+    def stop(self, name: str, *, is_waited: bool = True) -> None:
+        """Stop a process; it stays stopped."""
+        self._supervisor.stop_process(self._known(name), is_waited=is_waited)
+
+    def start(self, name: str) -> None:
+        """Start a stopped process and wait until it is ready."""
+        self._supervisor.start_process(self._known(name))
+        self.wait_running(name)
+
+    def restart(self, *names: str) -> None:
+        """Stop and start processes, side by side, and wait until they are ready."""
+        for name in names:
+            self.stop(name, is_waited=False)
+        wait_until(
+            lambda: not any(self._is_alive(name) for name in names), seconds=STOP_SECONDS_MAX, what="processes stopped"
+        )
+        for name in names:
+            self._supervisor.start_process(name)
+        self.wait_running(*names)
+
+    def wait_running(self, *names: str, seconds: float = START_SECONDS_MAX) -> None:
+        """Return when these processes (all, without names) run and are ready; raises LocalError at the deadline."""
+        missing = list(names or self._processes)
+        deadline = time.monotonic() + seconds
+
+        def is_done() -> bool:
+            states = self._supervisor.states()
+            missing[:] = [name for name in missing if not self._is_usable(name, states.get(name))]
+            return not missing
+
+        try:
+            wait_until(is_done, seconds=deadline - time.monotonic(), what="processes are ready")
+        except LocalError as error:
+            raise LocalError(
+                f"not ready after {seconds:g} s: {', '.join(missing)}", remedy=f"embassy local logs {missing[0]}"
+            ) from error
+
+    def destroy_site(self, name: str) -> None:
+        """Stop all of a site's processes and delete all its folders, as if the country were gone."""
+        for each in {"home": HOME, "embassy": EMBASSY}[name]:
+            self.stop(each)
+        shutil.rmtree(self.layout.site(name))
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def status(self) -> list[ProcessStatus]:
+        """Every process, whether it runs or not; raises LocalError when there is no system in the folder."""
+        states = self._supervisor.states()
+        lines = []
+        for name, process in self._processes.items():
+            state = states.get(name) or ProcessState(name=name, state="STOPPED", pid=None, uptime_seconds=0)
+            lines.append(
+                ProcessStatus(
+                    name=name, state=state.state.lower(), pid=state.pid, uptime_seconds=state.uptime_seconds,
+                    memory_mb=leftovers.memory_mb(state.pid) if state.pid else None, port=process.port,
+                )
+            )  # fmt: skip
+        return lines
+
+    def is_up(self) -> bool:
+        """True when a supervisor runs for this folder."""
+        return load_layout(self.folder) is not None and self._supervisor.is_running()
+
+    def env(self) -> Environment:
+        """Addresses of everything, with superuser passwords."""
+        layout = self.layout
+        home, embassy = services.home_postgres(layout), services.embassy_postgres(layout)
+        ports = layout.ports
+        return Environment(
+            registers={
+                name: RegisterAddresses(home_dsn=home.dsn(database), standby_dsn=embassy.dsn(name))
+                for name, database in registers.databases(layout).items()
+            },
+            home_postgres=home.dsn(),
+            embassy_postgres=embassy.dsn(),
+            home_kafka=f"{LOOPBACK}:{ports.home_kafka}",
+            embassy_kafka=f"{LOOPBACK}:{ports.embassy_kafka}",
+            connect_url=f"http://{LOOPBACK}:{ports.connect}",
+            home_site=str(layout.site("home")),
+            embassy_site=str(layout.site("embassy")),
+        )
+
+    @property
+    def layout(self) -> Layout:
+        """Folder and ports; raises LocalError when there is no system in the folder."""
+        layout = load_layout(self.folder)
+        if layout is None:
+            raise LocalError(f"no local system in {self.folder}", remedy="embassy local up")
+        return layout
+
+    @property
+    def link(self) -> LinkControl:
+        """The long link's switch."""
+        return LinkControl(self.layout.socket("link"))
+
+    def log_file(self, name: str) -> Path:
+        """A process's log."""
+        if name != "supervisor":
+            self._known(name)
+        return self.layout.logs / f"{name}.log"
+
+    @property
+    def _supervisor(self) -> Supervisor:
+        layout = self.layout
+        return Supervisor(
+            run=layout.run, logs=layout.logs, socket=layout.socket("supervisor"),
+            marker={leftovers.MARKER: str(self.folder)},
+        )  # fmt: skip
+
+    @cached_property
+    def _processes(self) -> dict[str, Process]:
+        return processes(self.layout, jars(self._progress), self._heaps)
+
+    def _is_usable(self, name: str, state: ProcessState | None) -> bool:
+        return state is not None and state.is_running and self._processes[self._known(name)].is_ready()
+
+    def _is_alive(self, name: str) -> bool:
+        return self._state(name).pid is not None
+
+    def _state(self, name: str) -> ProcessState:
+        known = self._supervisor.states()
+        if name not in known:
+            raise LocalError(f"no process {name} (known: {', '.join(PROCESSES)})", remedy="embassy local status")
+        return known[name]
+
+    def _known(self, name: str) -> str:
+        if name not in PROCESSES:
+            raise LocalError(f"no process {name} (known: {', '.join(PROCESSES)})", remedy="embassy local status")
+        return name
+
+    def _exclusive(self) -> AbstractContextManager[None]:
+        mark = sha256(os.fsencode(self.folder)).hexdigest()[:16]
+        return exclusive(locks_folder() / f"{mark}.lock")
