@@ -1,0 +1,50 @@
+"""Keys of a site: made, kept, loaded and exchanged (envelope-v1 section 8)."""
+
+from data_embassy.keys.documents import Bundle, decode_bundle, encode_bundle
+from data_embassy.keys.errors import (
+    FingerprintMismatch,
+    KeyDamaged,
+    KeyExposed,
+    KeyForeign,
+    KeyMissing,
+    KeyNotOwned,
+    KeyRefused,
+    KeysPresent,
+    PeerMissing,
+    RecoveryMissing,
+)
+from data_embassy.keys.kinds import KeyId, KeyKind, Role
+from data_embassy.keys.load import load_embassy_keys, load_home_keys, load_recovery_keys
+from data_embassy.keys.sets import EmbassyKeys, HomeKeys, RecoveryKeys
+from data_embassy.keys.store import activate, import_bundle, init_keys, init_recovery, load_keyring, rotate
+
+__all__ = [
+    "Bundle",
+    "EmbassyKeys",
+    "FingerprintMismatch",
+    "HomeKeys",
+    "KeyDamaged",
+    "KeyExposed",
+    "KeyForeign",
+    "KeyId",
+    "KeyKind",
+    "KeyMissing",
+    "KeyNotOwned",
+    "KeyRefused",
+    "KeysPresent",
+    "PeerMissing",
+    "RecoveryKeys",
+    "RecoveryMissing",
+    "Role",
+    "activate",
+    "decode_bundle",
+    "encode_bundle",
+    "import_bundle",
+    "init_keys",
+    "init_recovery",
+    "load_embassy_keys",
+    "load_home_keys",
+    "load_keyring",
+    "load_recovery_keys",
+    "rotate",
+]
