@@ -13,10 +13,11 @@ from data_embassy.keys.errors import (
     PeerMissing,
     RecoveryMissing,
 )
-from data_embassy.keys.kinds import KeyId, KeyKind, Role
+from data_embassy.keys.keyfile import read_public, write_public
+from data_embassy.keys.kinds import KeyId, KeyKind, Role, SecretKey
 from data_embassy.keys.load import load_embassy_keys, load_home_keys, load_recovery_keys
 from data_embassy.keys.sets import EmbassyKeys, HomeKeys, RecoveryKeys
-from data_embassy.keys.store import activate, import_bundle, init_keys, init_recovery, load_keyring, rotate
+from data_embassy.keys.store import Keyring, activate, import_bundle, init_keys, init_recovery, load_keyring, rotate
 
 __all__ = [
     "Bundle",
@@ -31,11 +32,13 @@ __all__ = [
     "KeyMissing",
     "KeyNotOwned",
     "KeyRefused",
+    "Keyring",
     "KeysPresent",
     "PeerMissing",
     "RecoveryKeys",
     "RecoveryMissing",
     "Role",
+    "SecretKey",
     "activate",
     "decode_bundle",
     "encode_bundle",
@@ -46,5 +49,7 @@ __all__ = [
     "load_home_keys",
     "load_keyring",
     "load_recovery_keys",
+    "read_public",
     "rotate",
+    "write_public",
 ]
