@@ -81,8 +81,9 @@ def properties(broker: Broker) -> dict[str, str]:
         "message.max.bytes": str(ENVELOPE_BYTES_MAX),
         "replica.fetch.max.bytes": str(ENVELOPE_BYTES_MAX),
         "socket.request.max.bytes": str(REQUEST_BYTES_MAX),
-        "controlled.shutdown.enable": "false",
-        "initial.broker.registration.timeout.ms": "60000",
+        # A killed broker may register again only after its old session ended: the default makes it wait for 9 s.
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
     }
     return base | dict(broker.settings)
 

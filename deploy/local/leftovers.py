@@ -23,9 +23,7 @@ def end(folder: Path) -> None:
         chosen = [pid for pid in marked(folder) if is_chosen(pid)]
         for pid in chosen:
             _signal(pid, signal.SIGQUIT if _name(pid) == "postgres" else signal.SIGKILL)
-        wait_until(
-            lambda all_of=chosen: not any(map(is_alive, all_of)), seconds=END_SECONDS_MAX, what="processes ended"
-        )
+        wait_until(partial(_are_gone, chosen), seconds=END_SECONDS_MAX, what="processes ended")
 
 
 def marked(folder: Path) -> list[int]:

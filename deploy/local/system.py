@@ -69,7 +69,7 @@ class LocalSystem:
     ) -> None:
         self.folder = (folder or default_folder()).absolute()
         self._heaps = heaps or Heaps()
-        self._progress = progress
+        self.say = progress
 
     # -- start and stop ---------------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class LocalSystem:
             wanted = PROCESSES if has_roles else (*SERVICES, CONNECT)
             sites.write_sites(layout, now=dt.datetime.now(dt.UTC))
             ensure_keys(layout)
-            paths = jars(self._progress)
+            paths = jars(self.say)
             self._prepare(layout, paths)
             self._supervisor.write_config([process.program for process in self._processes.values()])
             self._supervisor.start()
@@ -100,28 +100,28 @@ class LocalSystem:
             if layout is None:
                 return
             if keep_data:
-                self._progress("stopping")
+                self.say("stopping")
                 self._stop_gently()
             else:
-                self._progress("stopping and removing everything")
+                self.say("stopping and removing everything")
                 leftovers.end(self.folder)
                 remove(self.folder)
 
     def _prepare(self, layout: Layout, paths: JarPaths) -> None:
         """Make clusters, brokers' storage and the plugin folder, side by side."""
-        self._progress("preparing both sites")
+        self.say("preparing both sites")
         servers = (services.home_postgres(layout), services.embassy_postgres(layout))
         brokers = (services.home_broker(layout, self._heaps), services.embassy_broker(layout, self._heaps))
         with ThreadPoolExecutor(max_workers=5) as pool:
             tasks = [pool.submit(postgres.make_cluster, server) for server in servers]
             tasks += [pool.submit(broker.write_config, each, paths) for each in brokers]
-            tasks.append(pool.submit(services.write_connect, layout, paths, self._progress))
+            tasks.append(pool.submit(services.write_connect, layout, paths, self.say))
             for task in tasks:
                 task.result()
 
     def _start(self, names: Iterable[str]) -> None:
         wanted = list(names)
-        self._progress("starting " + ", ".join(wanted))
+        self.say("starting " + ", ".join(wanted))
         for name in wanted:
             self._supervisor.start_process(name)
         self.wait_running(*wanted)
@@ -146,14 +146,18 @@ class LocalSystem:
 
         Adding a register again is harmless. Raises LocalError with the failed command's last lines.
         """
+        done = self.layout.operator / f"{name}.added"
+        if done.exists():
+            return
         sites.write_contracts(self.layout, name=name, database=database or name, tier=tier)
-        self._progress(f"{name}: preparing the database")
+        self.say(f"{name}: preparing the database")
         registers.prepare(self.layout, name)
         self.restart(*ROLES)
-        self._progress(f"{name}: snapshot")
+        self.say(f"{name}: snapshot")
         registers.command(self.layout, "home", "register", "snapshot", name)
-        self._progress(f"{name}: capture")
+        self.say(f"{name}: capture")
         registers.command(self.layout, "home", "connector", "apply", name)
+        done.touch()
 
     # -- single processes -------------------------------------------------------------------------------------------
 
@@ -246,6 +250,10 @@ class LocalSystem:
             embassy_site=str(layout.site("embassy")),
         )
 
+    def database_dsn(self, database: str) -> str:
+        """Superuser's connection URI of any database at home."""
+        return services.home_postgres(self.layout).dsn(database)
+
     @property
     def layout(self) -> Layout:
         """Folder and ports; raises LocalError when there is no system in the folder."""
@@ -275,7 +283,7 @@ class LocalSystem:
 
     @cached_property
     def _processes(self) -> dict[str, Process]:
-        return processes(self.layout, jars(self._progress), self._heaps)
+        return processes(self.layout, jars(self.say), self._heaps)
 
     def _is_usable(self, name: str, state: ProcessState | None) -> bool:
         return state is not None and state.is_running and self._processes[self._known(name)].is_ready()
