@@ -37,8 +37,8 @@ def pack_records(keys: Sequence[bytes], values: Sequence[bytes]) -> bytes:
     return b"".join((_COUNT.pack(len(runs)), *(_RUN.pack(*run) for run in runs), _pack_lengths(values), *values))
 
 
-def split_records(body: bytes, count: int) -> tuple[list[bytes], list[bytes]]:
-    """Keys and values of a records envelope's body; raises BodyMalformed unless it is in its one valid form."""
+def split_records(body: bytes, count: int) -> tuple[list[Run], list[bytes]]:
+    """Runs and values of a records envelope's body; raises BodyMalformed unless it is in its one valid form."""
     if len(body) < _COUNT.size:
         raise BodyMalformed("no runs")
     runs_end = _COUNT.size + _COUNT.unpack_from(body)[0] * _RUN.size
@@ -51,7 +51,7 @@ def split_records(body: bytes, count: int) -> tuple[list[bytes], list[bytes]]:
         raise BodyMalformed("two runs should be one")
     if sum(run.length for run in runs) != count:
         raise BodyMalformed("runs and count disagree")
-    return _keys_of(runs), _split(body, runs_end, count)
+    return runs, _split(body, runs_end, count)
 
 
 def pack_schemas(values: Sequence[bytes]) -> bytes:
@@ -84,7 +84,8 @@ def _continues(earlier: Run, later: Run) -> bool:
     return (earlier.origin, earlier.run, earlier.first_n + earlier.length) == later[:3]
 
 
-def _keys_of(runs: Iterable[Run]) -> list[bytes]:
+def keys_of(runs: Iterable[Run]) -> list[bytes]:
+    """One key for each record of the runs."""
     pieces = (
         map(KEY.pack, repeat(run.origin), repeat(run.run), range(run.first_n, run.first_n + run.length)) for run in runs
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from data_embassy.envelope import cipher
-from data_embassy.envelope.body import split_records, split_schemas
+from data_embassy.envelope.body import Run, keys_of, split_records, split_schemas
 from data_embassy.envelope.codec import decompress
 from data_embassy.envelope.errors import EpochMismatch, NotARecipient, UnknownEpoch, WrongKind
 from data_embassy.envelope.header import Header, Kind
@@ -34,12 +34,17 @@ class EpochOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OpenedRecords:
-    """Content of a records envelope; `keys[i]` and `values[i]` stood at home offset `first_offset + i`."""
+    """Content of a records envelope; `values[i]` stood at home offset `first_offset + i`; the runs say their keys."""
 
     header: Header
     first_offset: int
-    keys: list[bytes]
+    runs: list[Run]
     values: list[bytes]
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The key of each value. The runs cost less."""
+        return keys_of(self.runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -105,8 +110,8 @@ class LaneOpener:
         # (10) the header commits to the epoch's key
         epoch.key.check_commitment(header.commitment)
         # (11) to (13)
-        keys, values = split_records(_open_body(epoch.key, parts), header.count)
-        return OpenedRecords(header=header, first_offset=header.first_offset, keys=keys, values=values)
+        runs, values = split_records(_open_body(epoch.key, parts), header.count)
+        return OpenedRecords(header=header, first_offset=header.first_offset, runs=runs, values=values)
 
     def _verified_parts(self, envelope: bytes) -> Parts:
         # `verify` followed by `open` is the common way: the same immutable bytes object is verified once.
