@@ -1,0 +1,80 @@
+"""The SQL that a DBA reads and runs once in a register's database, filled in from the register's contract."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import Final
+
+from data_embassy.config import Register
+from data_embassy.errors import ContractError
+from data_embassy.postgres import PINNED_SETTINGS
+
+_QUOTE: Final = "$data_embassy$"
+_TOKEN: Final = re.compile(
+    r""":(?:"(capture_role|pulse_role|database|publication)"|'(capture_role|pulse_role|publication)'|(pinned_settings)\b)"""
+)
+_UNLIMITED: Final = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "row_security": "off",
+}
+"""For the capture role only: a snapshot is one long transaction, and a policy must be an error, never a filter."""
+
+
+def prepare_sql(register: Register) -> str:
+    """The script for this register; raises ContractError when the site has no access to its source."""
+    source = register.source
+    if source is None:
+        raise ContractError(
+            f"{register.name} has no source at this site",
+            remedy="run this at home, where the contract names the source",
+        )
+    names = {
+        "capture_role": source.capture.user,
+        "pulse_role": source.pulse.user,
+        "database": source.capture.database,
+        "publication": source.publication,
+    }
+    for name in names.values():
+        _check(name)
+    settings = "\n".join(
+        _set(names["capture_role"], names["database"], PINNED_SETTINGS | _UNLIMITED)
+        + _set(names["pulse_role"], names["database"], PINNED_SETTINGS)
+    )
+
+    def fill(match: re.Match[str]) -> str:
+        if match[3]:
+            return settings
+        return identifier(names[match[1]]) if match[1] else literal(names[match[2]])
+
+    return _TOKEN.sub(fill, template())
+
+
+def _set(role: str, database: str, settings: dict[str, str]) -> list[str]:
+    where = f"ALTER ROLE {identifier(role)} IN DATABASE {identifier(database)}"
+    return [f"{where} SET {identifier(key)} TO {literal(value)};" for key, value in settings.items()]
+
+
+def template() -> str:
+    """The reviewed text with its places still open."""
+    return files("connectors.prepare").joinpath("register.sql").read_text(encoding="utf-8")
+
+
+def identifier(name: str) -> str:
+    """A quoted identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A quoted literal; standard_conforming_strings is on wherever this runs."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _check(name: str) -> None:
+    if not name or len(name.encode()) > 63 or _QUOTE in name or not name.isprintable():
+        raise ContractError(
+            "a role, database or publication in the contract has no usable name",
+            remedy="use at most 63 bytes of printable text",
+        )
