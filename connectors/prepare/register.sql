@@ -178,8 +178,8 @@ BEGIN
         SELECT jsonb_build_object(
                    'objects', jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                        'tag', d.command_tag, 'type', d.object_type, 'schema', d.schema_name,
-                       'identity', d.object_identity, 'extension', nullif(d.in_extension, false)))
-                       ORDER BY d.ordinality) FILTER (WHERE d.ordinality <= 1000),
+                       'identity', d.object_identity))
+                       ORDER BY d.ordinality) FILTER (WHERE d.ordinality <= 1000 AND NOT d.in_extension),
                    'tables', jsonb_agg(d.objid::bigint) FILTER (WHERE d.classid = 'pg_class'::regclass))
           INTO found
           FROM pg_event_trigger_ddl_commands() WITH ORDINALITY d
@@ -237,6 +237,9 @@ BEGIN
         ELSIF event = 'ddl_command_end' AND found ? 'tables' AND found -> 'tables' <> 'null' THEN
             identity := data_embassy.give_identity(
                 ARRAY(SELECT value::oid FROM jsonb_array_elements_text(found -> 'tables')));
+        END IF;
+        IF found -> 'objects' = 'null' AND coalesce(identity -> 'full', '[]') = '[]' THEN
+            RETURN;  -- A part of an extension's script: CREATE EXTENSION itself is noted.
         END IF;
         -- A string of many statements fires once for each: its text is kept once per transaction.
         SELECT d.id INTO earlier FROM data_embassy.ddl d
