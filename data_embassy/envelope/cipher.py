@@ -100,9 +100,11 @@ def digest(digest_key: bytes, *, lane: str, first_offset: int, body: bytes) -> b
     Not a plain hash: who guesses a row could confirm the guess. The lane and the offset stand in it, so that
     equal records of two lanes or places have unrelated digests.
     """
-    return hmac.digest(
-        digest_key, tagged(_DIGEST_LABEL, lane.encode(), first_offset.to_bytes(8, "big"), body), "sha256"
-    )
+    code = hmac.new(digest_key, tagged(_DIGEST_LABEL, lane.encode(), first_offset.to_bytes(8, "big")), "sha256")
+    code.update(
+        body
+    )  # last and unprefixed: what stands before it has a length of its own, and megabytes are not copied
+    return code.digest()
 
 
 def _wrap_info(recipient: KeyId, lane: str, epoch: bytes) -> bytes:

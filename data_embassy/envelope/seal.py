@@ -202,6 +202,7 @@ def _body_of(records: Records) -> tuple[int, bytes]:
     offsets, keys, values = zip(*records, strict=True)
     if offsets != tuple(range(offsets[0], offsets[0] + len(offsets))):
         raise Unsealable("home offsets are not contiguous")
-    if None in keys or None in values:
-        raise Unsealable("a record has no key or no value")
-    return offsets[0], pack_records(keys, values)
+    try:
+        return offsets[0], pack_records(keys, values)
+    except TypeError as error:
+        raise Unsealable("a record has no key or no value") from error

@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from data_embassy.keys.errors import KeyDamaged
-from data_embassy.keys.kinds import PUBLIC_BYTES, SEED_BYTES, KeyKind, PublicKey, Role, SecretKey
+from data_embassy.keys.kinds import (
+    KINDS_OF_ROLE,
+    PUBLIC_BYTES,
+    SEED_BYTES,
+    KeyKind,
+    PublicKey,
+    Role,
+    SecretKey,
+    recipient_public,
+)
 from data_embassy.keys.tagged import tagged
 
 SITE_NAME: Final = re.compile(r"\A[a-z][a-z0-9_-]{0,62}\Z")
@@ -100,6 +109,7 @@ def decode_bundle(data: bytes, *, where: str) -> Bundle:
             raise KeyDamaged(f"{where}: the list of keys is malformed")
         keys = tuple(_public_key(entry) for entry in entries)
         bundle = Bundle(role=Role(fields["role"]), site=_site(fields["site"]), keys=keys)
+        _check_kinds(bundle)
     except (ValueError, TypeError, KeyError) as error:
         raise KeyDamaged(f"{where}: a field is malformed") from error
     if {**_bundle_fields(bundle), "fingerprint": bundle.fingerprint} != fields:
@@ -136,7 +146,19 @@ def _bundle_fields(bundle: Bundle) -> dict[str, Any]:
 
 def _public_key(entry: Any) -> PublicKey:
     kind = KeyKind(entry["kind"])
-    return PublicKey(kind=kind, serial=_serial(entry["serial"]), public=_bytes(entry["public"], PUBLIC_BYTES[kind]))
+    public = _bytes(entry["public"], PUBLIC_BYTES[kind])
+    if kind is KeyKind.RECIPIENT:
+        recipient_public(public)  # raises ValueError for bytes that are no key
+    return PublicKey(kind=kind, serial=_serial(entry["serial"]), public=public)
+
+
+def _check_kinds(bundle: Bundle) -> None:
+    """Every public kind of the role is there, no other, and no serial twice."""
+    kinds = {kind for kind in KINDS_OF_ROLE[bundle.role] if kind is not KeyKind.DIGEST}
+    if {key.kind for key in bundle.keys} != kinds or len({(key.kind, key.serial) for key in bundle.keys}) != len(
+        bundle.keys
+    ):
+        raise ValueError("kinds")
 
 
 def _fields(data: bytes, where: str, names: tuple[str, ...]) -> dict[str, Any]:

@@ -29,26 +29,24 @@ def read_folder(folder: Path, suffix: str) -> dict[str, bytes]:
 
     Raises KeyMissing, KeyExposed, KeyNotOwned, KeyDamaged.
     """
-    _check(folder, is_folder=True)
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise KeyMissing(f"{folder}: {error.strerror}") from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise KeyDamaged(f"{folder} is not a folder")
+    _check_private(folder, status)
     return {path.name: read_private(path) for path in sorted(folder.iterdir()) if path.name.endswith(suffix)}
 
 
 def read_private(path: Path) -> bytes:
     """Content of a file that only this user may read."""
-    _check(path, is_folder=False)
-    return read_public(path)
+    return _read(path, is_private=True)
 
 
 def read_public(path: Path) -> bytes:
     """Content of a file that anybody may read, bounded."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise KeyMissing(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > FILE_BYTES_MAX:
-        raise KeyDamaged(f"{path} is larger than any key file")
-    return data
+    return _read(path, is_private=False)
 
 
 def create_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -84,14 +82,24 @@ def write_public(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _check(path: Path, *, is_folder: bool) -> None:
+def _read(path: Path, *, is_private: bool) -> bytes:
     try:
-        status = path.stat()
+        # O_NONBLOCK: a pipe in a file's place must not hold the process up.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise KeyDamaged(f"{path} is not a file")
+            if is_private:
+                _check_private(path, status)
+            data = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
-        raise KeyMissing(f"{path}: {error.strerror}") from error
-    expected = stat.S_ISDIR if is_folder else stat.S_ISREG
-    if not expected(status.st_mode):
-        raise KeyDamaged(f"{path} is not a {'folder' if is_folder else 'file'}")
+        raise KeyMissing(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > FILE_BYTES_MAX:
+        raise KeyDamaged(f"{path} is larger than any key file")
+    return data
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid():
         raise KeyNotOwned(f"{path} belongs to user id {status.st_uid}")
     if stat.S_IMODE(status.st_mode) & _OTHERS:

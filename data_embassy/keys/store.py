@@ -20,7 +20,7 @@ from data_embassy.keys.documents import (
     encode_bundle,
     encode_key_file,
 )
-from data_embassy.keys.errors import FingerprintMismatch, KeyDamaged, KeyForeign, KeyMissing
+from data_embassy.keys.errors import FingerprintMismatch, KeyDamaged, KeyForeign, KeyMissing, KeysPresent
 from data_embassy.keys.kinds import KINDS_OF_ROLE, SIGNING_KINDS, KeyKind, PublicKey, Random, Role, SecretKey, generate
 
 _PEERS: Final = "peers"
@@ -77,6 +77,8 @@ def init_recovery(folder: Path, *, home: Path, site: str = "recovery", random: R
     Both bundles pass within this process, so no fingerprint has to be compared. The folder is moved off-line.
     """
     ring = load_keyring(home, role=Role.HOME)
+    if any((peer.role, peer.site) == (Role.RECOVERY, site) for peer in ring.peers):
+        raise KeysPresent(f"home trusts a recovery recipient {site}", remedy="give the new one another name")
     bundle = init_keys(folder, role=Role.RECOVERY, site=site, random=random).bundle()
     _write_peer(folder, ring.bundle())
     _write_peer(home, bundle)
@@ -114,7 +116,8 @@ def import_bundle(folder: Path, data: bytes, *, fingerprint: str, where: str = "
     bundle = decode_bundle(data, where=where)
     told = "".join(fingerprint.split()).replace(":", "").lower()
     if told != bundle.fingerprint:
-        raise FingerprintMismatch(f"{where} has fingerprint {bundle.fingerprint}")
+        # Its own fingerprint is not shown: it would be copied into the next attempt.
+        raise FingerprintMismatch(where)
     if bundle.role not in _PEER_ROLES[ring.role]:
         raise KeyForeign(f"{where} is of a site with role {bundle.role}; {ring.role} has no use for it")
     _write_peer(folder, bundle)

@@ -1,4 +1,4 @@
-"""`embassy keys init|export|import|list|rotate|activate`: this site's keys and whom it trusts (envelope-v1 section 8)."""
+"""`embassy keys`: this site's keys and whom it trusts (envelope-v1 section 8)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def init(
     recovery: Annotated[
         Path | None, typer.Option(help="At home: also make a recovery recipient in this folder, to be moved off-line.")
     ] = None,
+    recovery_name: Annotated[str, typer.Option(help="Name of the recovery recipient.")] = "recovery",
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -48,10 +49,11 @@ def init(
     role = Role(site.role)
     if recovery is not None and role is not Role.HOME:
         raise KeyForeign("a recovery recipient is made at home", remedy="run it with home's folder as --site")
-    made = [] if recovery is not None and site.keys.exists() else [init_keys(site.keys, role=role, site=site.name)]
+    has_keys = site.keys.is_dir() and any(site.keys.glob("*.key"))
+    made = [] if recovery is not None and has_keys else [init_keys(site.keys, role=role, site=site.name)]
     bundles = [ring.bundle() for ring in made]
     if recovery is not None:
-        bundles.append(init_recovery(recovery, home=site.keys))
+        bundles.append(init_recovery(recovery, home=site.keys, site=recovery_name))
     if as_json:
         print(json.dumps([_bundle(bundle) for bundle in bundles]))
         return
