@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.system import PlainPostgres, plain_broker, plain_postgres
+from deploy.local.system import LocalSystem
+from tests.support.system import PlainPostgres, local_system, plain_broker, plain_postgres
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,10 @@ def postgres() -> Iterator[PlainPostgres]:
     """A PostgreSQL server; make a database of your own."""
     with plain_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[LocalSystem]:
+    """The whole local system without registers; add registers of your own, and leave everything running."""
+    with local_system() as running:
+        yield running

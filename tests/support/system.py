@@ -21,9 +21,13 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.local import broker, postgres
 from deploy.local.jars import jars
+from deploy.local.leftovers import is_alive
 from deploy.local.machine import LOOPBACK, free_ports, is_root, wait_until
+from deploy.local.services import Heaps
+from deploy.local.system import LocalSystem
 
 _PR_SET_PDEATHSIG = 1
+_SYSTEM = "system"
 START_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 10
 
@@ -71,6 +75,29 @@ def plain_postgres(settings: Mapping[str, str] | None = None) -> Iterator[PlainP
         with _process(command, folder / "log", stop=signal.SIGINT) as process:
             _wait(process, lambda: postgres.is_ready(server), folder / "log")
             yield PlainPostgres(host=LOOPBACK, port=port, user=postgres.SUPERUSER, password=server.password)
+
+
+@contextmanager
+def local_system(*, has_roles: bool = True) -> Iterator[LocalSystem]:
+    """The whole system without registers, in a folder of its own; nothing of it is left afterwards."""
+    _end_forgotten()
+    with _folder(_SYSTEM) as folder:
+        (folder / "owner").write_text(str(os.getpid()))
+        system = LocalSystem(folder / "local", heaps=Heaps(broker=384, connect=512))
+        try:
+            system.up(has_roles=has_roles)
+            yield system
+        finally:
+            system.down()
+
+
+def _end_forgotten() -> None:
+    """End systems whose pytest was killed: their supervisors do not die with it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"embassy-test-{_SYSTEM}-*"):
+        owner = folder / "owner"
+        if os.access(owner, os.R_OK) and folder.stat().st_uid == os.geteuid() and not is_alive(int(owner.read_text())):
+            LocalSystem(folder / "local").down()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
