@@ -5,9 +5,12 @@ that a process or a person relies on.
 """
 
 import datetime as dt
+import json
 import secrets
+from pathlib import Path
 
 from data_embassy.config import load_site
+from data_embassy.errors import ConfigError
 from deploy.local.certificates import ensure_certificates
 from deploy.local.layout import Layout, password
 from deploy.local.machine import LOOPBACK, LocalError, write_private
@@ -78,7 +81,7 @@ tier = {tier}
 [source]
 host = "{host}"
 port = {port}
-database = "{source}"
+database = {source}
 capture_user = "{capture}"
 capture_password_file = "secrets/postgres-capture"
 pulse_user = "{pulse}"
@@ -115,19 +118,24 @@ def write_contracts(layout: Layout, *, name: str, database: str, tier: int) -> N
     cannot be a register's.
     """
     home, embassy = layout.site("home"), layout.site("embassy")
+    if Path(name).name != name:
+        raise LocalError(f"{name!r} is no register's name", remedy="use lower-case letters, digits and _")
     known = load_site(home).registers.get(name)
-    if known is not None:
-        source = known.source
-        if source is None or source.capture.database != database:
-            raise LocalError(f"the register {name} stands for another database", remedy="choose another name")
-        lane, tier = known.lane, known.tier
-    else:
-        lane = secrets.token_hex(8)
-        text = _HOME_CONTRACT.format(
-            name=name, lane=lane, tier=tier, host=LOOPBACK, port=layout.ports.home_postgres, source=database,
-            capture=CAPTURE_ROLE, pulse=PULSE_ROLE,
-        )  # fmt: skip
-        write_private(home / "registers" / f"{name}.toml", text)
-    write_private(embassy / "registers" / f"{name}.toml", _EMBASSY_CONTRACT.format(name=name, lane=lane, tier=tier))
-    for site in (home, embassy):
-        load_site(site)
+    if known is not None and (known.source is None or known.source.capture.database != database):
+        raise LocalError(f"the register {name} stands for another database", remedy="choose another name")
+    lane, tier = (known.lane, known.tier) if known else (secrets.token_hex(8), tier)
+    home_text = _HOME_CONTRACT.format(
+        name=name, lane=lane, tier=tier, host=LOOPBACK, port=layout.ports.home_postgres, source=json.dumps(database),
+        capture=CAPTURE_ROLE, pulse=PULSE_ROLE,
+    )  # fmt: skip
+    texts = {home: home_text, embassy: _EMBASSY_CONTRACT.format(name=name, lane=lane, tier=tier)}
+    for site, text in texts.items():
+        path = site / "registers" / f"{name}.toml"
+        if path.exists():
+            continue
+        write_private(path, text)
+        try:
+            load_site(site)
+        except ConfigError:
+            path.unlink()
+            raise
