@@ -1,0 +1,125 @@
+"""Threads beside the event loop: the watchdog and the receipts, each with connections of its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Final
+
+from data_embassy import log, metrics
+from data_embassy.config import Register, Site
+from data_embassy.errors import TransportError
+from data_embassy.kafka import Settings, client_settings
+from data_embassy.keys import HomeKeys
+from pipelines.forwarder import Forwarder, is_open
+from pipelines.logs import LogReader
+from pipelines.receipts import ReceiptFollower
+from pipelines.trim import BEHIND_SECONDS, delete_before, trim_before
+from pipelines.watchdog import LOOP_SECONDS_MAX, REBALANCE_SECONDS_MAX, Watchdog
+
+WATCH_SECONDS: Final = 2.0
+RECEIPT_SECONDS: Final = 2.0
+TRIM_SECONDS: Final = 3600.0
+EXIT_STALLED: Final = 70
+
+_log = log.get("forward")
+
+
+class Caretaker:
+    """Watches the worker, follows receipts, trims home topics."""
+
+    def __init__(self, site: Site, keys: HomeKeys, forwarder: Forwarder, is_rebalancing: Callable[[], bool]) -> None:
+        self._site, self._keys, self._forwarder = site, keys, forwarder
+        self._is_rebalancing = is_rebalancing
+        self._is_closing = threading.Event()
+        self._beat = time.monotonic()
+        assert site.link is not None
+        self._home: Settings = client_settings(site.kafka)
+        self._link: Settings = client_settings(site.link)
+
+    def beat(self) -> None:
+        """Called by the event loop at least every few seconds: it is alive."""
+        self._beat = time.monotonic()
+
+    def start(self) -> None:
+        """Start both threads."""
+        for work in (self._watch, self._follow):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
+
+    def stop(self) -> None:
+        """Let both threads end soon."""
+        self._is_closing.set()
+
+    def _watch(self) -> None:
+        watchdog, rebalancing_since = Watchdog(), None
+        with ExitStack() as stack:
+            topics = {
+                name: stack.enter_context(LogReader(self._home, register.changes_topic))
+                for name, register in self._site.registers.items()
+            }
+            while not self._is_closing.wait(WATCH_SECONDS):
+                now = time.monotonic()
+                if now - self._beat > LOOP_SECONDS_MAX:
+                    self._end("the event loop does not run")
+                rebalancing_since = (rebalancing_since or now) if self._is_rebalancing() else None
+                if rebalancing_since is not None and now - rebalancing_since > REBALANCE_SECONDS_MAX:
+                    self._end("a rebalance does not end")
+                stalled = watchdog.stalled(now, self._forwarder.readings(), self._ends(topics))
+                if stalled:
+                    self._end(f"nothing is read of {', '.join(stalled)}")
+
+    def _ends(self, topics: Mapping[str, LogReader]) -> dict[str, int]:
+        ends = {}
+        sessions = self._forwarder.sessions()
+        for name in sessions:
+            try:
+                ends[name] = topics[name].bounds().end
+            except TransportError:
+                return {}  # The home broker is away: nothing can be read, and nothing is judged.
+            done = sessions[name].acknowledged_end
+            if done is not None:
+                metrics.FORWARD_HOME_BACKLOG.labels(name).set(max(0, ends[name] - done))
+        return ends
+
+    def _end(self, reason: str) -> None:
+        _log.critical("worker_stalled", reason=reason)
+        os._exit(EXIT_STALLED)
+
+    def _follow(self) -> None:
+        trim_at = time.monotonic() + TRIM_SECONDS
+        with ExitStack() as stack:
+            followers = {
+                name: ReceiptFollower(
+                    register, self._keys, stack.enter_context(LogReader(self._link, register.receipts_topic))
+                )
+                for name, register in self._site.registers.items()
+            }
+            while not self._is_closing.wait(RECEIPT_SECONDS):
+                trims = time.monotonic() >= trim_at
+                for name, follower in followers.items():
+                    try:
+                        follower.follow()
+                        if trims:
+                            self.trim(self._site.registers[name], follower)
+                    except TransportError:
+                        continue  # The age of the newest receipt says it.
+                if trims:
+                    trim_at = time.monotonic() + TRIM_SECONDS
+
+    def trim(self, register: Register, follower: ReceiptFollower, *, behind_seconds: float = BEHIND_SECONDS) -> None:
+        """Delete home records that a receipt of `behind_seconds` ago covers."""
+        session = self._forwarder.sessions().get(register.name)
+        if session is None or not is_open(session):
+            return
+        receipt = follower.received_at(time.time() - behind_seconds)
+        with LogReader(self._home, register.changes_topic) as topic:
+            low = topic.bounds().low
+        is_current = receipt is not None and receipt.incarnation == session.incarnation
+        received = receipt.home_offset if receipt is not None and is_current else None
+        before = trim_before(low=low, received=received, kept_from=session.kept_from)
+        if before is not None:
+            delete_before(self._home, register.changes_topic, before)
+            _log.info("home_trimmed", register=register.name, first_kept=before)

@@ -1,0 +1,194 @@
+"""The edge to Kafka topics with one partition: read any range, publish and await (confluent-kafka)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Final, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from data_embassy.errors import DataEmbassyError, TransportError
+from data_embassy.kafka import ENVELOPE_BYTES_MAX, Settings
+from pipelines.tail import Bounds
+
+_ANSWER_SECONDS: Final = 15.0
+_READ_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.2
+_IGNORED: Final = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)  # noqa: SLF001 (public constants)
+"""Groups play no part: home has no right to any at the embassy's broker, and needs none."""
+
+PUBLISH_SETTINGS: Final[Settings] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "max.in.flight.requests.per.connection": 5,
+    "message.max.bytes": ENVELOPE_BYTES_MAX,
+    "linger.ms": 0,
+    "socket.nagle.disable": True,
+    # Never given up: what waits is bounded by the batch rules, and the link may be away for hours.
+    "message.timeout.ms": 0,
+    # A message of 64 MiB takes ten seconds at 50 Mbit/s.
+    "request.timeout.ms": 60_000,
+}
+READ_SETTINGS: Final[Settings] = {
+    "group.id": "unused",
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",
+    "fetch.wait.max.ms": 100,
+    "fetch.message.max.bytes": 1 << 20,
+    "fetch.max.bytes": ENVELOPE_BYTES_MAX,
+    "receive.message.max.bytes": ENVELOPE_BYTES_MAX + (1 << 20),
+    "queued.max.messages.kbytes": 16_384,
+    "allow.auto.create.topics": False,
+}
+
+
+class MessageTooLarge(DataEmbassyError):
+    """A broker refuses a message for its size."""
+
+
+class LogReader:
+    """Reads partition 0 of a topic; blocking, for use in a thread of its own."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._topic = topic
+        self._consumer = Consumer({**settings, **READ_SETTINGS})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def bounds(self) -> Bounds:
+        """First offset present and the one behind the last; raises TransportError."""
+        try:
+            low, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=_ANSWER_SECONDS)
+        except KafkaException as error:
+            raise _unreachable(self._topic, error.args[0]) from error
+        return Bounds(low=low, end=end)
+
+    def end_at(self, seconds: float) -> int:
+        """Offset behind the last message that was there at a time (since 1970); raises TransportError."""
+        asked = TopicPartition(self._topic, 0, int(seconds * 1000))
+        try:
+            found = self._consumer.offsets_for_times([asked], timeout=_ANSWER_SECONDS)[0].offset
+        except KafkaException as error:
+            raise _unreachable(self._topic, error.args[0]) from error
+        return found if found >= 0 else self.bounds().end
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._consumer.close()
+
+    def read(self, first: int, last: int) -> Iterator[tuple[int, bytes | None, bytes | None]]:
+        """Offset, key and value of every message in [first, last]; raises TransportError."""
+        if last < first:
+            return
+        self._consumer.assign([TopicPartition(self._topic, 0, first)])
+        deadline = time.monotonic() + _READ_SECONDS
+        try:
+            while True:
+                message = self._poll(deadline)
+                offset = message.offset()
+                assert offset is not None
+                if offset > last:
+                    return
+                yield offset, _raw(message.key()), _raw(message.value())
+                if offset == last:
+                    return
+                deadline = time.monotonic() + _READ_SECONDS
+        finally:
+            self._consumer.unassign()
+
+    def _poll(self, deadline: float) -> Message:
+        while (left := deadline - time.monotonic()) > 0:
+            message = self._consumer.poll(min(left, 1.0))
+            if message is None:
+                continue
+            error = message.error()
+            if error is None:
+                return message
+            if error.code() not in _IGNORED and not error.retriable():
+                raise _unreachable(self._topic, error)
+        raise TransportError(f"{self._topic} did not answer in time", remedy="check the broker and the link")
+
+
+class Publisher:
+    """Publishes to partition 0 of topics, in order and exactly once per producer session; each message is awaited."""
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._producer = Producer({**settings, **PUBLISH_SETTINGS})
+        self._is_closing = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="publisher", daemon=True)
+        self._thread.start()
+
+    def publish(self, topic: str, value: bytes, *, key: bytes | None = None) -> asyncio.Future[int]:
+        """Hand a message over; the future gives its offset, or raises TransportError or MessageTooLarge.
+
+        The offset is negative when the broker had the message already and does not say where.
+        """
+        acknowledged: asyncio.Future[int] = self._loop.create_future()
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            offset = message.offset()
+            self._settle(acknowledged, error, -1 if offset is None else offset)
+
+        try:
+            self._producer.produce(topic, value, key, partition=0, on_delivery=delivered)
+        except BufferError as error:
+            raise TransportError("the producer's queue is full", remedy="check the broker and the link") from error
+        except KafkaException as error:
+            raise _refusal(topic, error.args[0]) from error
+        return acknowledged
+
+    async def close(self, *, wait_seconds: float) -> None:
+        """Wait at most so long for acknowledgements, then give up what is left."""
+        await self._loop.run_in_executor(None, self._close, wait_seconds)
+
+    def _serve(self) -> None:
+        while not self._is_closing.is_set():
+            self._producer.poll(_POLL_SECONDS)
+
+    def _close(self, wait_seconds: float) -> None:
+        self._is_closing.set()
+        self._thread.join()
+        if wait_seconds and not self._producer.flush(wait_seconds):
+            return
+        self._producer.purge()
+        self._producer.flush(1.0)
+
+    def _settle(self, acknowledged: asyncio.Future[int], error: KafkaError | None, offset: int) -> None:
+        def settle() -> None:
+            if acknowledged.done():
+                return
+            if error is None:
+                acknowledged.set_result(offset)
+            else:
+                acknowledged.set_exception(_refusal("a message", error))
+
+        try:
+            self._loop.call_soon_threadsafe(settle)
+        except RuntimeError:  # The loop is closed: nobody waits any more.
+            return
+
+
+def _raw(data: str | bytes | None) -> bytes | None:
+    assert not isinstance(data, str)
+    return data
+
+
+def _refusal(what: str, error: KafkaError) -> DataEmbassyError:
+    if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return MessageTooLarge(
+            f"{what} is larger than the broker allows", remedy="raise max.message.bytes of the topic to 80 MiB"
+        )
+    return _unreachable(what, error)
+
+
+def _unreachable(what: str, error: KafkaError) -> TransportError:
+    return TransportError(f"{what}: {error.str()} ({error.name()})", remedy="check the broker, the link and the rights")

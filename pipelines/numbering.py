@@ -1,0 +1,73 @@
+"""Continuity of a home topic: offsets without holes, and numbers that show where the log was rewritten (pure).
+
+Offsets are contiguous because producers are idempotent and not transactional (stream-v1 section 1): a hole is a gap.
+Numbers (stream-v1 section 2) repeat, skip and restart in the life of a healthy topic, so an unexpected one stops
+nothing. It is a reason to look: a log that lost its tail and grew again continues at the expected offset with another
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from data_embassy.errors import StreamError
+from pipelines.batches import Record
+from schemas.records import RecordKey
+
+
+class HomeGap(StreamError):
+    """Records of the home topic are missing: it was trimmed or deleted before they were sealed."""
+
+
+def admit(expected: int, records: Sequence[Record]) -> Sequence[Record]:
+    """Those of `records` that were not yet taken; raises HomeGap unless they follow `expected` without a hole."""
+    first, last = records[0][0], records[-1][0]
+    if last < expected:
+        return ()
+    fresh = records if first >= expected else [record for record in records if record[0] >= expected]
+    if fresh[0][0] != expected or last - expected + 1 != len(fresh):
+        raise HomeGap(
+            f"home offset {expected} was expected, {fresh[0][0]} came, up to {last} in {len(fresh)} records",
+            remedy="start a new generation: embassy register snapshot NAME",
+        )
+    return fresh
+
+
+def follows(before: RecordKey, after: RecordKey) -> bool:
+    """True when a record numbered `after` may stand directly behind `before` in its origin."""
+    if after.run == before.run:
+        return after.n == before.n + 1
+    return after.run > before.run and after.n == 1
+
+
+class Numbering:
+    """The last number of each origin up to where the register was read."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self._last: dict[int, RecordKey] = {}
+        self.advance(records)
+
+    def expects(self, key: bytes) -> bool:
+        """False when `key` does not continue its origin; an origin not seen yet may continue anywhere."""
+        after = RecordKey.unpack(key)
+        before = self._last.get(after.origin)
+        return before is None or follows(before, after)
+
+    def continues(self, key: bytes) -> bool:
+        """True only when `key` is known to continue its origin, or begins a run of its own."""
+        after = RecordKey.unpack(key)
+        before = self._last.get(after.origin)
+        return after.n == 1 if before is None else follows(before, after)
+
+    def advance(self, records: Sequence[Record]) -> None:
+        """Take note of the last record of every origin among `records`."""
+        missing = {record[1][0] for record in records if record[1]}
+        for record in reversed(records):
+            if not missing:
+                return
+            key = RecordKey.unpack(record[1])
+            if key.origin in missing:
+                missing.discard(key.origin)
+                self._last[key.origin] = key

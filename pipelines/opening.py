@@ -1,0 +1,150 @@
+"""Find where to go on, from the lane's tail and the home topic (rules in `tail`).
+
+It reads through two `Log`s and decides nothing that `tail` does not state. What home cannot recognise as its own
+envelope is passed over here; the receiver refuses it and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from data_embassy.envelope import Header, Kind
+from data_embassy.errors import EnvelopeError, StreamError
+from pipelines.batches import Record
+from pipelines.tail import (
+    Bounds,
+    Covered,
+    Start,
+    begin_again,
+    check_not_trimmed,
+    first_start,
+    go_on,
+    is_comparable,
+    last_agreeing,
+    newest,
+)
+
+TAIL_ENVELOPES: Final = 8
+"""Envelopes read back at first; each may cost a mebibyte of the long link."""
+_WIDEN: Final = 8
+
+
+class LaneUnreadable(StreamError):
+    """None of the lane's envelopes carries home's signature."""
+
+
+class Log(Protocol):
+    """One partition that can be read at any offset."""
+
+    def bounds(self) -> Bounds: ...  # noqa: D102
+
+    def read(self, first: int, last: int) -> Iterator[tuple[int, bytes | None, bytes | None]]:
+        """Offset, key and value of every message in [first, last]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognition:
+    """What home can do with its own envelopes: check the signature, digest the records they should hold."""
+
+    verify: Callable[[bytes], Header]
+    digest: Callable[[Sequence[Record]], bytes]
+
+
+@dataclass(slots=True, kw_only=True)
+class Opening:
+    """One search for the place to go on."""
+
+    lane: Log
+    home: Log
+    recognition: Recognition
+    new_incarnation: Callable[[int], int]
+    """A number greater than the given one, and than that of every other forwarder that looked earlier."""
+    unreadable: int = 0
+
+    def find(self, *, below: int | None = None) -> Start:
+        """Where to go on; only envelopes at lane offsets lower than `below` count. Raises HomeGap, LaneUnreadable."""
+        lane, home = self.lane.bounds(), self.home.bounds()
+        if below is not None:
+            lane = Bounds(low=lane.low, end=min(lane.end, below))
+        tail = self._newest(lane)
+        if tail is None:
+            return first_start(home)
+        check_not_trimmed(tail, home)
+        records = self._agreeing_records(tail, home)
+        if records is not None:
+            return go_on(tail, records)
+        return self._rewritten(tail, lane, home)
+
+    def _newest(self, lane: Bounds) -> Covered | None:
+        count = TAIL_ENVELOPES
+        while True:
+            first = max(lane.low, lane.end - count)
+            tail = newest(self._covered(first, lane.end))
+            if tail is not None:
+                return tail
+            if first == lane.low:
+                break
+            count *= _WIDEN
+        if self.unreadable:
+            raise LaneUnreadable(
+                "no envelope of the lane carries this home's signature",
+                remedy="compare the lane's id and the fingerprints of home's keys on both sites: embassy keys list",
+            )
+        return None
+
+    def _covered(self, first: int, end: int) -> Iterator[Covered]:
+        if first >= end:
+            return
+        for lane_offset, _, envelope in self.lane.read(first, end - 1):
+            try:
+                header = self.recognition.verify(envelope or b"")
+            except EnvelopeError:
+                self.unreadable += 1
+                continue
+            if header.kind is Kind.RECORDS:
+                yield Covered(
+                    lane_offset=lane_offset,
+                    incarnation=header.incarnation,
+                    first_offset=header.first_offset,
+                    last_offset=header.last_offset,
+                    digest=header.digest,
+                )
+
+    def _agreeing_records(self, envelope: Covered, home: Bounds) -> list[Record] | None:
+        if not is_comparable(envelope, home):
+            return None
+        records = self._home_records(envelope.first_offset, envelope.last_offset)
+        if [record[0] for record in records] != list(range(envelope.first_offset, envelope.last_offset + 1)):
+            return None
+        return records if self.recognition.digest(records) == envelope.digest else None
+
+    def _home_records(self, first: int, last: int) -> list[Record]:
+        return [(offset, key or b"", value or b"") for offset, key, value in self.home.read(first, last)]
+
+    def _rewritten(self, tail: Covered, lane: Bounds, home: Bounds) -> Start:
+        best: tuple[Covered, list[Record]] | None = None
+
+        def agrees(lane_offset: int) -> bool:
+            nonlocal best
+            envelope = next(self._covered(lane_offset, lane.end), None)
+            records = None if envelope is None else self._agreeing_records(envelope, home)
+            if envelope is None or records is None:
+                return False
+            best = envelope, records
+            return True
+
+        last_agreeing(lane.low, lane.end, agrees)
+        agreeing, records = best if best is not None else (None, [])
+        following = None
+        if agreeing is not None and agreeing.last_offset + 1 < home.end:
+            following = self._home_records(agreeing.last_offset + 1, agreeing.last_offset + 1)[0]
+        return begin_again(
+            incarnation=self.new_incarnation(tail.incarnation),
+            agreeing=agreeing,
+            records=records,
+            following=following,
+            home=home,
+        )

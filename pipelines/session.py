@@ -1,0 +1,367 @@
+"""One register while this worker holds its partition: find the place, forward, wait, stop, try again.
+
+Errors: an unreachable broker is waited for; a home topic that may have been rewritten is looked at again; whatever is
+not understood stops this register alone. Everything else is a fault of the process and ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from data_embassy import log, metrics
+from data_embassy.config import Register
+from data_embassy.errors import DataEmbassyError, TransportError
+from pipelines.batches import Batch, Collector, InFlight, Record
+from pipelines.chunks import Chunk
+from pipelines.forward import Sealer, Way
+from pipelines.numbering import HomeGap, Numbering, admit
+from pipelines.stops import Stop, StopFiles
+from pipelines.tail import Start
+
+BACKOFF_SECONDS_MAX: Final = 5.0
+CLOSE_SECONDS: Final = 1.0
+LOOK_AGAIN_SECONDS: Final = 0.2
+KEPT_ENVELOPES: Final = 8
+"""Envelopes whose records stay at home for the comparison at the next start."""
+_CLEARED_SECONDS: Final = 1.0
+
+_log = log.get("forward")
+
+
+class State(Enum):
+    """What a session is doing."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    STOPPED = "stopped"
+    CLOSED = "closed"
+
+
+class LookAgain(Exception):
+    """The home topic or the lane is not as expected: find the place anew."""
+
+
+class Output(Protocol):
+    """A producer on the lane (logs.Publisher)."""
+
+    def publish(self, topic: str, value: bytes, *, key: bytes | None = None) -> asyncio.Future[int]: ...  # noqa: D102
+
+    async def close(self, *, wait_seconds: float) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a session needs of the world."""
+
+    find_start: Callable[[Register, int | None], Awaitable[Start]]
+    output: Callable[[], Output]
+    sealer: Callable[[Register, int], Sealer]
+    load_schemas: Callable[[Register], Awaitable[list[bytes]]]
+    keep_schemas: Callable[[Register, Sequence[bytes]], Awaitable[None]]
+    seek: Callable[[int], Awaitable[None]]
+    restart_connector: Callable[[Register], Awaitable[None]]
+    became_ready: Callable[[], None]
+    stops: StopFiles
+    now: Callable[[], str]
+    jitter: Callable[[], float]
+    """A factor around 1 for waiting times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An envelope that waits for its acknowledgement."""
+
+    batch: Batch
+    size: int
+    acknowledged: asyncio.Future[int]
+
+
+class Session:
+    """Forwards one register. `run` does all the work; the other methods are called between its steps."""
+
+    def __init__(self, register: Register, ports: Ports) -> None:
+        self.register = register
+        self.state = State.OPENING
+        self.reading = 0
+        """Number of the present reading: chunks of an earlier one are not taken."""
+        self.next_offset: int | None = None
+        """First home offset not read."""
+        self.incarnation: int | None = None
+        self.acknowledged_end: int | None = None
+        """First home offset that the embassy has not acknowledged."""
+        self.lane_offset = -1
+        """Last lane offset acknowledged."""
+        self._ports = ports
+        self._collector = Collector()
+        self._numbering = Numbering()
+        self._sent: deque[Sent] = deque()
+        self._changed = asyncio.Event()
+        self._retry = asyncio.Event()
+        self._failure: Exception | None = None
+        self._doubted: int | None = None
+        """Home offset where numbers do not continue: looked at once everything before it is acknowledged."""
+        self._trusted: int | None = None
+        """Such an offset that was looked at."""
+        self._reseek_from: int | None = None
+        """Home offset that a chunk jumped over; the second time it is a gap."""
+        self._needs_seek = False
+        self._lane_below: int | None = None
+        """Lane offset where the lane was found rewound."""
+        self._kept: deque[int] = deque(maxlen=KEPT_ENVELOPES)
+        self._output: Output | None = None
+        self._schemas: dict[bytes, None] = {}
+
+    # What the forwarder asks and tells.
+
+    @property
+    def is_ready(self) -> bool:
+        """True while chunks are wanted."""
+        return self._is_reading and self._collector.has_room
+
+    @property
+    def is_full(self) -> bool:
+        """True while chunks are not wanted because enough wait."""
+        return self._is_reading and not self._collector.has_room
+
+    @property
+    def in_flight(self) -> int:
+        """Envelopes not acknowledged."""
+        return len(self._sent)
+
+    @property
+    def waiting(self) -> int:
+        """Records read and not sealed."""
+        return len(self._collector)
+
+    @property
+    def kept_from(self) -> int | None:
+        """First home offset that the last envelopes hold, known once enough of them were acknowledged."""
+        return min(self._kept) if len(self._kept) == KEPT_ENVELOPES else None
+
+    @property
+    def _is_reading(self) -> bool:
+        return self.state is State.OPEN and self._failure is None and self._doubted is None and not self._needs_seek
+
+    def accept(self, chunk: Chunk) -> None:
+        """Take the records of one poll."""
+        if chunk.reading != self.reading or not self._is_reading or self.next_offset is None:
+            return
+        try:
+            self._accept(chunk.records, self.next_offset)
+        except DataEmbassyError as error:
+            self._fail(error)
+
+    def _accept(self, records: Sequence[Record], expected: int) -> None:
+        try:
+            fresh = admit(expected, records)
+        except HomeGap:
+            if self._reseek_from == expected:
+                raise
+            # A poll of an earlier reading may have taken the records between; ask for them once more.
+            self._reseek_from, self._needs_seek = expected, True
+            self._changed.set()
+            return
+        if not fresh:
+            return
+        if expected != self._trusted and not self._numbering.expects(fresh[0][1]):
+            self._doubted = expected
+        else:
+            self._numbering.advance(fresh)
+            self._collector.add(fresh)
+            self.next_offset = fresh[-1][0] + 1
+        self._changed.set()
+
+    def lost_place(self) -> None:
+        """The broker has no record at the place that was sought."""
+        self._fail(LookAgain())
+
+    def retry(self) -> None:
+        """Try again now if stopped."""
+        self._retry.set()
+
+    # The work.
+
+    async def run(self) -> None:
+        """Forward until cancelled; raises only what is a fault of the process."""
+        failures = 0
+        try:
+            while True:
+                try:
+                    await self._open()
+                    failures = 0
+                    await self._carry()
+                except LookAgain:
+                    _log.warning("looking_again", register=self.register.name, next_offset=self.next_offset)
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                except TransportError as error:
+                    failures += 1
+                    _log.warning("unreachable", register=self.register.name, reason=error.message)
+                    await self._give_up_output()
+                    await asyncio.sleep(min(BACKOFF_SECONDS_MAX, 0.25 * 2 ** min(failures, 6)) * self._ports.jitter())
+                except DataEmbassyError as error:
+                    await self._give_up_output()
+                    await self._stop(error)
+        finally:
+            self.state = State.CLOSED
+            await asyncio.shield(self._give_up_output())
+
+    async def _open(self) -> None:
+        await self._give_up_output()
+        self.state = State.OPENING
+        self.reading += 1
+        self._collector.clear()
+        self._failure, self._doubted, self._needs_seek = None, None, False
+        self._schemas = dict.fromkeys(await self._ports.load_schemas(self.register))
+        start = await self._ports.find_start(self.register, self._lane_below)
+        if start.is_rewritten:
+            _log.warning(
+                "home_rewritten",
+                register=self.register.name,
+                incarnation=start.incarnation,
+                next_offset=start.next_offset,
+                restarts_connector=start.restarts_connector,
+            )
+        if start.restarts_connector:
+            await self._ports.restart_connector(self.register)
+        self._numbering, self._trusted = start.numbering, start.next_offset
+        self.next_offset = self.acknowledged_end = start.next_offset
+        self.incarnation, self._lane_below, self.lane_offset = start.incarnation, None, -1
+        self._output = self._ports.output()
+        self._way = Way(around=self, sealer=self._ports.sealer(self.register, start.incarnation))
+        await self._ports.seek(start.next_offset)
+        self._go_on_reading()
+        self._ports.stops.clear(self.register.name)
+        self._measure_open(start)
+
+    async def _carry(self) -> None:
+        while True:
+            await self._way.forward()
+
+    def _go_on_reading(self) -> None:
+        self.state = State.OPEN
+        self._ports.became_ready()
+
+    async def collect(self) -> Batch:
+        """The next batch; this is also where failures of the other side surface."""
+        while True:
+            self._changed.clear()
+            self._settle()
+            if self._needs_seek:
+                await self._seek_again()
+            was_full = self.is_full
+            batch = self._collector.take(InFlight(envelopes=len(self._sent), size=sum(s.size for s in self._sent)))
+            if was_full and self.is_ready:
+                self._ports.became_ready()
+            if batch is not None:
+                return batch
+            if self._doubted is not None and not self._collector and not self._sent:
+                raise LookAgain
+            await self._changed.wait()
+
+    async def _seek_again(self) -> None:
+        assert self.next_offset is not None
+        self.reading += 1
+        await self._ports.seek(self.next_offset)
+        self._needs_seek = False
+        self._ports.became_ready()
+
+    async def remember(self, schemas: Sequence[bytes]) -> Sequence[bytes]:
+        """Keep schema records at home, acknowledged, before their first use is sealed."""
+        new = [schema for schema in dict.fromkeys(schemas) if schema not in self._schemas]
+        if new:
+            await self._ports.keep_schemas(self.register, new)
+            self._schemas.update(dict.fromkeys(new))
+        return tuple(self._schemas)
+
+    async def publish_epoch(self, envelope: bytes) -> int | None:
+        """Publish an epoch envelope and await its lane offset."""
+        lane_offset = await self._publish(envelope)
+        metrics.FORWARD_EPOCHS.labels(self.register.name).inc()
+        return None if lane_offset < 0 else lane_offset
+
+    def publish(self, batch: Batch, envelope: bytes) -> None:
+        """Publish the envelope of a batch."""
+        acknowledged = self._publish(envelope)
+        acknowledged.add_done_callback(lambda _: self._changed.set())
+        self._sent.append(Sent(batch, len(envelope), acknowledged))
+        metrics.FORWARD_IN_FLIGHT.labels(self.register.name).set(len(self._sent))
+
+    def _publish(self, envelope: bytes) -> asyncio.Future[int]:
+        assert self._output is not None
+        return self._output.publish(self.register.lane_topic, envelope)
+
+    def _settle(self) -> None:
+        """Take acknowledgements, in order; raise what failed."""
+        while self._sent and self._sent[0].acknowledged.done():
+            sent = self._sent.popleft()
+            self._check_lane_offset(sent.acknowledged.result())
+            self.acknowledged_end = sent.batch.last_offset + 1
+            self._kept.append(sent.batch.first_offset)
+            self._measure(sent)
+        if self._failure is not None:
+            raise self._failure
+
+    def _check_lane_offset(self, lane_offset: int) -> None:
+        if 0 <= lane_offset <= self.lane_offset:
+            # The embassy's broker lost envelopes that it had acknowledged: go on behind those that are left.
+            _log.error("lane_rewound", register=self.register.name, lane_offset=lane_offset, had=self.lane_offset)
+            self._lane_below = lane_offset
+            raise LookAgain
+        self.lane_offset = max(lane_offset, self.lane_offset)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._changed.set()
+
+    async def _stop(self, error: DataEmbassyError) -> None:
+        self.state = State.STOPPED
+        stop = Stop.of(
+            error, register=self.register.name, home_offset=self.acknowledged_end, stopped_at=self._ports.now()
+        )
+        self._ports.stops.write(stop)
+        metrics.STOPPED.labels(self.register.name, stop.cause).set(1)
+        _log.error(
+            "register_stopped",
+            register=stop.register,
+            cause=stop.cause,
+            reason=stop.message,
+            remedy=stop.remedy,
+            home_offset=stop.home_offset,
+        )
+        self._retry.clear()
+        while self._ports.stops.read(self.register.name) is not None and not self._retry.is_set():
+            try:
+                await asyncio.wait_for(self._retry.wait(), _CLEARED_SECONDS)
+            except TimeoutError:
+                continue
+        metrics.STOPPED.remove(self.register.name, stop.cause)
+
+    async def _give_up_output(self) -> None:
+        for sent in self._sent:
+            if not sent.acknowledged.cancel() and not sent.acknowledged.cancelled():
+                sent.acknowledged.exception()  # Its cause was seen already, or does not matter any more.
+        self._sent.clear()
+        output, self._output = self._output, None
+        if output is not None:
+            await output.close(wait_seconds=CLOSE_SECONDS)
+
+    def _measure_open(self, start: Start) -> None:
+        name = self.register.name
+        metrics.FORWARD_INCARNATION.labels(name).set(start.incarnation)
+        metrics.FORWARD_HOME_OFFSET.labels(name).set(start.next_offset - 1)
+        metrics.FORWARD_IN_FLIGHT.labels(name).set(0)
+        _log.info("forwarding", register=name, incarnation=start.incarnation, next_offset=start.next_offset)
+
+    def _measure(self, sent: Sent) -> None:
+        name = self.register.name
+        metrics.FORWARD_RECORDS.labels(name).inc(len(sent.batch.records))
+        metrics.FORWARD_ENVELOPES.labels(name).inc()
+        metrics.FORWARD_PLAIN_BYTES.labels(name).inc(sent.batch.plain_size)
+        metrics.FORWARD_SEALED_BYTES.labels(name).inc(sent.size)
+        metrics.FORWARD_HOME_OFFSET.labels(name).set(sent.batch.last_offset)
+        metrics.FORWARD_IN_FLIGHT.labels(name).set(len(self._sent))

@@ -1,0 +1,73 @@
+"""Stops of a register at home: stored with cause and remedy, cleared by an operator.
+
+One file per stopped register, `<state>/forward/<register>.json`. Removing it asks the worker to try again; so do
+SIGHUP and a restart, which keep the file until the register really goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from data_embassy.errors import DataEmbassyError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Why and where a register stopped. Never row data."""
+
+    register: str
+    cause: str
+    message: str
+    remedy: str
+    home_offset: int | None
+    """First home offset that was not sealed, where known."""
+    stopped_at: str
+
+    @classmethod
+    def of(cls, error: DataEmbassyError, *, register: str, home_offset: int | None, stopped_at: str) -> Self:
+        """The stop that an error causes."""
+        return cls(
+            register=register,
+            cause=error.cause_class,
+            message=error.message,
+            remedy=error.remedy,
+            home_offset=home_offset,
+            stopped_at=stopped_at,
+        )
+
+
+class StopFiles:
+    """The stops of one site's forwarder."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = state / "forward"
+
+    def path(self, register: str) -> Path:
+        """Where a register's stop is stored."""
+        return self._folder / f"{register}.json"
+
+    def write(self, stop: Stop) -> None:
+        """Store a stop so that a crash leaves either all of it or nothing."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.path(stop.register)
+        draft = path.with_suffix(".draft")
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(asdict(stop), file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+    def read(self, register: str) -> Stop | None:
+        """The stored stop, None when the register is not stopped."""
+        try:
+            return Stop(**json.loads(self.path(register).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def clear(self, register: str) -> None:
+        """Forget a stop: the worker tries again within a second."""
+        self.path(register).unlink(missing_ok=True)
