@@ -1,0 +1,348 @@
+"""The steps of a snapshot, in their order (stream-v1 section 7)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from data_embassy.config import Register, Site, Source
+from data_embassy.errors import ContractError
+from data_embassy.kafka import ensure_topics, home_topic_settings, schemas_topic_settings
+from data_embassy.postgres import Connection, connect
+from data_embassy.types import Lsn
+from pipelines.snapshot import dump, source
+from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
+from pipelines.snapshot.failpoint import reach
+from pipelines.snapshot.generation import Attempt, following, last_attempt, remember
+from pipelines.snapshot.plan import Table, parts
+from pipelines.snapshot.reader import Chunk, read_tables
+from pipelines.snapshot.slot import ExportedSlot, create_slot
+from pipelines.snapshot.writer import RecordWriter
+
+_APPLICATION: Final = "data-embassy snapshot"
+_LOCK: Final = b"SELECT pg_try_advisory_lock(hashtextextended('data_embassy snapshot', 0))"
+HELD_SECONDS_MAX: Final = 15 * 60
+"""A snapshot held longer is told about: it keeps the register's VACUUM from cleaning up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the operator may choose."""
+
+    slot_seconds_max: float = 120.0
+    attempts_max: int = 5
+    after_generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One line of progress."""
+
+    phase: str
+    message: str
+    tables_done: int = 0
+    tables: int = 0
+    rows: int = 0
+    bytes: int = 0
+    bytes_estimated: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A complete snapshot."""
+
+    generation: int
+    attempt: int
+    consistent_point: Lsn
+    is_temporary: bool
+    tables: int
+    rows: int
+    bytes: int
+    seconds: float
+
+
+Report = Callable[[Progress], None]
+
+
+def take_snapshot(site: Site, register: Register, *, report: Report, options: Options | None = None) -> Taken:
+    """Write a complete generation into the register's home topic.
+
+    Raises SnapshotRefused, SlotTimeout, TransportError, ContractError, and SnapshotDisturbed when the schema changed
+    in every attempt. Killed at any point it is run again: that is a new attempt of the same generation.
+    """
+    chosen = options or Options()
+    if register.source is None:
+        raise ContractError(f"{register.name} has no source at this site", remedy="run this at home")
+    settings = {register.changes_topic: home_topic_settings(), register.schemas_topic: schemas_topic_settings()}
+    with connect(register.source.capture, application_name=_APPLICATION, autocommit=True) as look:
+        if not _value(look, _LOCK):
+            raise SnapshotRefused(f"another snapshot of {register.name} is being taken", remedy="wait for it to end")
+        source.check_prepared(look, register.name, register.source)
+        ensure_topics(site.kafka, settings)
+        attempt = following(last_attempt(site, register, given=chosen.after_generation))
+        for left in range(chosen.attempts_max - 1, -1, -1):
+            remember(site, register, attempt)
+            try:
+                return _Attempt(
+                    site=site,
+                    register=register,
+                    origin=register.source,
+                    look=look,
+                    attempt=attempt,
+                    options=chosen,
+                    report=report,
+                ).take()
+            except SnapshotDisturbed as error:
+                if not left:
+                    raise
+                report(Progress(phase="disturbed", message=f"{error.message}: a new attempt begins"))
+                attempt = following(attempt)
+    raise AssertionError("unreachable")
+
+
+def _value(connection: Connection, query: bytes) -> Any:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@dataclass(slots=True)
+class _Totals:
+    tables_done: int = 0
+    rows: int = 0
+    bytes: int = 0
+    chunks: dict[int, int] = field(default_factory=dict)
+    table_rows: dict[int, int] = field(default_factory=dict)
+
+
+class _Attempt:
+    """One attempt at a generation."""
+
+    def __init__(
+        self,
+        *,
+        site: Site,
+        register: Register,
+        origin: Source,
+        look: Connection,
+        attempt: Attempt,
+        options: Options,
+        report: Report,
+    ) -> None:
+        self._site = site
+        self._register = register
+        self._source = origin
+        self._look = look
+        self._attempt = attempt
+        self._options = options
+        self._report = report
+        self._totals = _Totals()
+        self._begun = time.monotonic()
+        self._estimated = 0
+        self._tables: list[Table] = []
+        self._told_at = 0.0
+
+    def take(self) -> Taken:
+        """All steps; each says why it stands where it stands."""
+        with ExitStack() as stack:
+            target = self._source.capture
+            replication = stack.enter_context(
+                connect(target, application_name=_APPLICATION, autocommit=True, replication=True)
+            )
+            under = stack.enter_context(connect(target, application_name=_APPLICATION, autocommit=True))
+            writer = stack.enter_context(
+                RecordWriter(self._site.kafka, self._register.changes_topic, self._attempt.run)
+            )
+            # (1) SnapshotBegin is acknowledged before the slot exists: every change after the consistent point, read
+            # from whichever slot, is appended behind it.
+            self._begin(writer, replication)
+            # (2) The slot, its consistent point, its snapshot.
+            slot = self._make_slot(replication)
+            writer.write(
+                "SnapshotPoint",
+                {
+                    "consistent_point": int(slot.consistent_point),
+                    "slot": slot.name,
+                    "is_temporary": slot.is_temporary,
+                },
+            )
+            writer.wait()
+            reach("after-point")
+            # (3) Under the snapshot: what there is.
+            source.import_snapshot(under, slot.snapshot)
+            self._tables = source.tables(under)
+            self._estimated = sum(table.heap_bytes for table in self._tables)
+            mark = source.ddl_mark(under)
+            # (4) The schema. pg_dump reads much of the catalog as it is now, not as it was under the snapshot.
+            sections = self._dump(under, slot)
+            source.check_undisturbed(self._look, mark)
+            self._write_section(writer, "pre-data", sections.pre_data)
+            reach("after-pre-data")
+            # (5) The rows.
+            self._write_tables(writer, slot)
+            reach("after-tables")
+            self._write_section(writer, "post-data", sections.post_data)
+            # (6) A schema change since the snapshot may have renamed a column while its table was read.
+            source.check_undisturbed(self._look, mark)
+            reach("before-end")
+            self._write_end(writer, under)
+            writer.wait()
+        reach("after-end")
+        remember(
+            self._site,
+            self._register,
+            Attempt(generation=self._attempt.generation, attempt=self._attempt.attempt, is_complete=True),
+        )
+        return Taken(
+            generation=self._attempt.generation,
+            attempt=self._attempt.attempt,
+            consistent_point=slot.consistent_point,
+            is_temporary=slot.is_temporary,
+            tables=len(self._tables),
+            rows=self._totals.rows,
+            bytes=self._totals.bytes,
+            seconds=time.monotonic() - self._begun,
+        )
+
+    def _begin(self, writer: RecordWriter, replication: Connection) -> None:
+        system = replication.execute("IDENTIFY_SYSTEM").fetchone()
+        assert system is not None
+        fields = source.describe(self._look) | {"system_identifier": system[0], "timeline": int(system[1])}
+        writer.write("SnapshotBegin", fields)
+        writer.wait()
+        self._tell("begin", f"generation {self._attempt.generation}, attempt {self._attempt.attempt}")
+        reach("after-begin")
+
+    def _make_slot(self, replication: Connection) -> ExportedSlot:
+        """The permanent slot where there is none; a temporary one beside it.
+
+        A permanent slot that an earlier attempt left is kept: it begins before the new consistent point, and a
+        standby drops what lies between. One that lost its WAL can serve nobody and is replaced.
+        """
+        state = source.slot_state(self._look, self._source)
+        if state is not None and not state.is_usable:
+            source.drop_slot(self._look, self._source)
+            state = None
+        is_temporary = state is not None
+        name = f"data_embassy_snapshot_{replication.info.backend_pid}" if is_temporary else self._source.slot
+        slot = create_slot(
+            replication,
+            self._look,
+            name=name,
+            is_temporary=is_temporary,
+            seconds_max=self._options.slot_seconds_max,
+            report=lambda message: self._tell("slot", message),
+        )
+        reach("after-slot")
+        kind = "temporary" if is_temporary else "permanent"
+        self._tell("slot", f"{kind} slot, consistent point {slot.consistent_point}")
+        return slot
+
+    def _dump(self, under: Connection, slot: ExportedSlot) -> dump.Sections:
+        major = under.info.server_version // 10000
+        sections = dump.dump(self._source.capture, slot.snapshot, programs=dump.find_programs(major))
+        self._tell("schema", f"{len(self._tables)} tables")
+        return dump.Sections(
+            pre_data=sections.pre_data,
+            post_data=dump.role_sql(source.policy_roles(under))
+            + sections.post_data
+            + dump.refresh_sql(source.materialized_views(under)),
+        )
+
+    def _write_section(self, writer: RecordWriter, section: str, text: bytes) -> None:
+        pieces = parts(text)
+        for number, piece in enumerate(pieces, start=1):
+            writer.write("SnapshotSection", {"section": section, "part": number, "parts": len(pieces), "sql": piece})
+
+    def _write_tables(self, writer: RecordWriter, slot: ExportedSlot) -> None:
+        def connect_worker() -> Connection:
+            return connect(self._source.capture, application_name=_APPLICATION, autocommit=True)
+
+        for item in read_tables(connect_worker, slot.snapshot, self._tables):
+            self._announce(writer, item.table)
+            if isinstance(item, Chunk):
+                self._write_chunk(writer, item)
+                continue
+            rows = self._totals.table_rows[item.table.number]
+            if item.rows != rows:
+                raise SnapshotDisturbed(f"{item.table.quoted}: {rows} rows were read, {item.rows} are there")
+            writer.write(
+                "SnapshotTableEnd",
+                {
+                    "table": item.table.number,
+                    "chunks": self._totals.chunks[item.table.number],
+                    "rows": rows,
+                    "digest": item.digest,
+                },
+            )
+            self._totals.tables_done += 1
+            self._tell_rows()
+
+    def _announce(self, writer: RecordWriter, table: Table) -> None:
+        if table.number in self._totals.chunks:
+            return
+        self._totals.chunks[table.number] = 0
+        self._totals.table_rows[table.number] = 0
+        writer.write(
+            "SnapshotTable",
+            {
+                "table": table.number,
+                "relation_schema": table.relation_schema,
+                "relation_name": table.relation_name,
+                "columns": list(table.columns),
+                "estimated_rows": table.estimated_rows,
+                "estimated_bytes": table.heap_bytes,
+            },
+        )
+
+    def _write_chunk(self, writer: RecordWriter, chunk: Chunk) -> None:
+        number = chunk.table.number
+        self._totals.chunks[number] += 1
+        self._totals.table_rows[number] += chunk.rows
+        self._totals.rows += chunk.rows
+        self._totals.bytes += len(chunk.data)
+        writer.write(
+            "SnapshotChunk",
+            {"table": number, "chunk": self._totals.chunks[number], "rows": chunk.rows, "data": chunk.data},
+        )
+        reach("chunk")
+        self._tell_rows()
+
+    def _write_end(self, writer: RecordWriter, under: Connection) -> None:
+        writer.write(
+            "SnapshotEnd",
+            {
+                "tables": len(self._tables),
+                "rows": self._totals.rows,
+                "bytes": self._totals.bytes,
+                "finished_at": source.clock(self._look),
+                "sequences": source.sequences(under),
+            },
+        )
+
+    def _tell_rows(self) -> None:
+        if time.monotonic() - self._told_at >= 1.0 or self._totals.tables_done == len(self._tables):
+            self._tell("rows", "")
+
+    def _tell(self, phase: str, message: str) -> None:
+        self._told_at = time.monotonic()
+        held = self._told_at - self._begun
+        if held > HELD_SECONDS_MAX:
+            note = f"the snapshot has been held for {held / 60:.0f} min and keeps VACUUM from cleaning up"
+            message = f"{message}; {note}" if message else note
+        self._report(
+            Progress(
+                phase=phase,
+                message=message,
+                tables_done=self._totals.tables_done,
+                tables=len(self._tables),
+                rows=self._totals.rows,
+                bytes=self._totals.bytes,
+                bytes_estimated=self._estimated,
+                seconds=held,
+            )
+        )
