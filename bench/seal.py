@@ -73,9 +73,7 @@ def main() -> None:
     raw = sum(len(value) for _, _, value in records)
     sealing = best_seconds(lambda: sealer.seal(records))
     opening = best_seconds(lambda: opener.open(bytes(memoryview(envelope))))
-    print(
-        f"{count} records of {raw / count:.0f} bytes, envelope {len(envelope)} bytes, {len(envelope) / count:.1f} each"
-    )
+    print(f"{count} records of {raw / count:.0f} bytes, sealed in {len(envelope)} bytes")
     print(f"seal {sealing * 1e3:8.3f} ms  {count / sealing:12,.0f} records/s")
     print(f"open {opening * 1e3:8.3f} ms  {count / opening:12,.0f} records/s")
 

@@ -84,14 +84,11 @@ def wrap(data_key: bytes, recipient: KeyId, public: MLKEM768X25519PublicKey, *, 
 
 
 def unwrap(wrapped: bytes, recipient: KeyId, private: MLKEM768X25519PrivateKey, *, lane: str, epoch: bytes) -> bytes:
-    """Unwrap a data key; raises BadKeyWrap."""
+    """Unwrap a data key; raises BadKeyWrap. The header's fixed size leaves room for exactly 32 bytes of it."""
     try:
-        data_key = _SUITE.decrypt(wrapped, private, info=_wrap_info(recipient, lane, epoch))
+        return _SUITE.decrypt(wrapped, private, info=_wrap_info(recipient, lane, epoch))
     except (InvalidTag, ValueError) as error:
         raise BadKeyWrap from error
-    if len(data_key) != DATA_KEY_BYTES:
-        raise BadKeyWrap(f"{len(data_key)} bytes")
-    return data_key
 
 
 def digest(digest_key: bytes, *, lane: str, first_offset: int, body: bytes) -> bytes:
@@ -101,9 +98,8 @@ def digest(digest_key: bytes, *, lane: str, first_offset: int, body: bytes) -> b
     equal records of two lanes or places have unrelated digests.
     """
     code = hmac.new(digest_key, tagged(_DIGEST_LABEL, lane.encode(), first_offset.to_bytes(8, "big")), "sha256")
-    code.update(
-        body
-    )  # last and unprefixed: what stands before it has a length of its own, and megabytes are not copied
+    # The body is last and has no length of its own: all before it has, and so megabytes are not copied.
+    code.update(body)
     return code.digest()
 
 

@@ -31,8 +31,7 @@ def load_embassy_keys(folder: Path, *, site: str | None = None) -> EmbassyKeys:
 
 def load_recovery_keys(folder: Path, *, site: str | None = None) -> RecoveryKeys:
     """A recovery recipient's keys and home's public ones."""
-    ring = load_keyring(folder, role=Role.RECOVERY, site=site)
-    return RecoveryKeys(site=ring.site, recipients=_own_recipients(ring), signers=_signers(_peers(ring, Role.HOME)))
+    return recovery_keys(load_keyring(folder, role=Role.RECOVERY, site=site))
 
 
 def home_keys(ring: Keyring) -> HomeKeys:
@@ -60,6 +59,11 @@ def embassy_keys(ring: Keyring) -> EmbassyKeys:
         signers=_signers(_peers(ring, Role.HOME)),
         receipt_signer=_ed25519(ring.current(KeyKind.RECEIPT)),
     )
+
+
+def recovery_keys(ring: Keyring) -> RecoveryKeys:
+    """The recovery recipient's set of a checked folder."""
+    return RecoveryKeys(site=ring.site, recipients=_own_recipients(ring), signers=_signers(_peers(ring, Role.HOME)))
 
 
 def _peers(ring: Keyring, role: Role) -> list[Bundle]:
