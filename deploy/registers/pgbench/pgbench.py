@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from threading import Event, Lock, Thread
-from typing import IO
+from typing import IO, Self
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -47,12 +47,19 @@ class Pgbench:
         self._process: subprocess.Popen[str] | None = None
         self._thread = Thread(target=self._keep_running, name="pgbench")
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         """Start the program."""
         self._thread.start()
 
     def stop(self) -> Counters:
-        """Stop the program; clients end at their next statement."""
+        """Stop the program, once or more often; clients end at their next statement."""
         self._stopping.set()
         with self._lock:
             if self._process is not None:
@@ -88,9 +95,9 @@ class Pgbench:
             if self._stopping.is_set():
                 return
             process = self._process = _start(arguments, self._dsn)
-        assert process.stderr is not None
-        self._follow(process.stderr)
-        process.wait()
+        with process:
+            assert process.stderr is not None
+            self._follow(process.stderr)
 
     def _follow(self, report: IO[str]) -> None:
         for line in report:

@@ -1,4 +1,4 @@
-"""What happens in the office: papers, photos, notices, the journal, batches. Each action is the body of a transaction."""
+"""What happens in the office: papers, photos, notices, the journal, batches. An action is the body of a transaction."""
 
 from datetime import timedelta
 from random import Random

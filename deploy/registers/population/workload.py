@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 from threading import Event, Lock, Thread
+from typing import Self
 
 import psycopg
 
@@ -45,13 +46,23 @@ class Workload:
             for number in range(writers)
         ]
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         """Let the writers begin."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> Counters:
-        """Let every writer end its transaction; return what was done. Raises what a writer failed with, if one did."""
+        """Let every writer end its transaction, once or more often; return what was done.
+
+        Raises what a writer failed with, if one did.
+        """
         self._stopping.set()
         for thread in self._threads:
             thread.join()
