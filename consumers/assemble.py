@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from consumers import refusals
-from consumers.frame import Frame
+from consumers.apply.changes import Frame
 from consumers.group import (
     BYTES_MAX,
     CHANGES_MAX,
@@ -25,6 +25,7 @@ from consumers.group import (
 )
 from consumers.position import StandbyPosition
 from consumers.varint import read_long, read_longs
+from data_embassy.envelope import Run
 from data_embassy.errors import StreamError
 from data_embassy.types import Lsn, SessionNumber
 from schemas.records import (
@@ -49,15 +50,6 @@ _CONTROLS: Final = frozenset((_BEGIN, _END, _SESSION, _SCHEMA))
 _DELETE: Final = b"\x02d"
 _CREATE: Final = b"\x02c"
 _OP: Final = slice(PREFIX_SIZE, PREFIX_SIZE + 2)
-
-
-class Run(NamedTuple):
-    """Consecutive records of one origin and run; the first has number `first_n` (stream-v1 section 2)."""
-
-    origin: int
-    run: int
-    first_n: int
-    count: int  # type: ignore[assignment]  # shadows tuple.count, which nobody needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +136,7 @@ class Assembler:
         self._frames: list[Frame] = []
         self._ends: list[tuple[int, int]] = []
         self._stretches: list[Stretch] = []
-        self._schemas: list[tuple[bytes, str]] = []
+        self._schemas: list[ChangeSchema] = []
         self._first_order = 1
         self._here = (start.incarnation, start.lane_offset)
         self._began: list[GenerationBegan] = []
@@ -381,7 +373,7 @@ class Assembler:
         if schema.fingerprint != fingerprint:
             raise StreamError("an announced schema has another fingerprint than stated", remedy=refusals.NEW_GENERATION)
         self._known |= {prefix}
-        self._schemas.append((fingerprint, record["json"]))
+        self._schemas.append(schema)
 
     def _snapshot(self, run: int, first_n: int, values: Sequence[bytes], offset: int) -> None:
         if run == self._own_snapshot_run and first_n <= _POINT_N < first_n + len(values):

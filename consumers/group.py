@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from consumers.frame import Frame
+from consumers.apply.changes import Frame
 from consumers.position import StandbyPosition
+from schemas.records import ChangeSchema
 
 CHANGES_MAX: Final = 20_000
 """Changes after which a group is handed over though more wait: larger groups gain little (catch-up figures)."""
@@ -42,7 +43,7 @@ class Group:
     ends: list[tuple[int, int]]
     """Home offset and commit time of each End; one per complete frame."""
     stretches: list[Stretch]
-    schemas: list[tuple[bytes, str]] = field(default_factory=list)
+    schemas: list[ChangeSchema] = field(default_factory=list)
     """Announced since the group before."""
     first_order: int = 1
     """Above 1 when the first frame goes on where the last group's piece ended."""

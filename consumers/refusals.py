@@ -23,6 +23,7 @@ class Gapped(EnvelopeError):
         super().__init__(
             f"the lane jumps from home offset {expected} to {found}: records are missing", remedy=NEW_GENERATION
         )
+        self.expected, self.found = expected, found
 
 
 class Reordered(EnvelopeError):

@@ -1,0 +1,252 @@
+"""The fetch thread: lane -> verify, open, assemble, decode -> groups in a bounded queue (DESIGN 8).
+
+It works ahead while the apply thread writes. A group is handed over at once when nothing more waits on the lane and
+the queue has room; otherwise it grows to its limit. Whatever goes wrong is handed over too, behind all that was whole
+before it: the apply thread decides.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from consumers.apply import Decoded, Decoder
+from consumers.assemble import Assembler, GenerationBegan, RereadNeeded
+from consumers.checks import Pulse, follow
+from consumers.group import Group
+from consumers.lane import Lane
+from consumers.reader import Batch, Reader
+from consumers.refusals import NEW_GENERATION, DdlNotReplayed, Gapped, Reordered
+from data_embassy.errors import DataEmbassyError, EnvelopeError
+from data_embassy.types import Lsn
+from schemas.records import ChangeSchema
+
+AHEAD_MAX: Final = 2
+"""Groups that wait for the apply thread."""
+ENVELOPES_PER_POLL: Final = 32
+LOOK_AHEAD_ENVELOPES: Final = 64
+LOOK_AHEAD_SECONDS: Final = 1.0
+_IDLE_SECONDS: Final = 0.1
+_FULL_SECONDS: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A group to apply."""
+
+    group: Group
+    decoded: Decoded
+    pulse: Pulse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """A later generation or attempt began on the lane."""
+
+    generation: GenerationBegan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """The thread ended: for an error, for a second reading, or because it reached its goal."""
+
+    error: BaseException | None
+    lane_offset: int
+
+
+Item = Ready | Began | Halt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """Where a replay ends: at a commit LSN, at a lane offset, whichever comes first."""
+
+    commit_lsn: int | None = None
+    lane_end: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Observer:
+    """What the thread tells of its work."""
+
+    repeated: Callable[[int], None] = lambda _: None
+    discarded: Callable[[int], None] = lambda _: None
+
+
+class _Stopping(Exception):
+    """The apply thread wants nothing more."""
+
+
+class _GoalReached(Exception):
+    """The next transaction lies behind the goal."""
+
+
+class Fetcher(threading.Thread):
+    """Reads one lane for one standby, from the lane offset it was told."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        lane: Lane,
+        reader: Reader,
+        assembler: Assembler,
+        schemas: dict[bytes, ChangeSchema],
+        start_offset: int,
+        pulse: Pulse,
+        goal: Goal | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self.items: queue.Queue[Item] = queue.Queue(AHEAD_MAX)
+        self._lane, self._reader, self._assembler = lane, reader, assembler
+        self._schemas = schemas
+        self._decoder = Decoder(schemas)
+        self._lane_offset = start_offset
+        self._pulse = self._pulse_of_whole = pulse
+        self._goal = goal or Goal()
+        self._observer = observer or Observer()
+        self._stopping = threading.Event()
+        self._discarded = 0
+
+    def stop(self) -> None:
+        """End soon; hand nothing more over."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Thread body."""
+        error: BaseException | None = None
+        try:
+            self._lane.seek(self._lane_offset)
+            self._run()
+        except _Stopping:
+            return
+        except _GoalReached:
+            pass
+        except BaseException as caught:  # noqa: BLE001 (handed to the apply thread, which raises it)
+            error = caught
+        try:
+            self._put(Halt(error=error, lane_offset=self._lane_offset))
+        except _Stopping:
+            return
+
+    def _run(self) -> None:
+        while not self._is_at_goal():
+            waits = self._assembler.has_frames
+            seconds = _IDLE_SECONDS if not waits else _FULL_SECONDS if self.items.full() else 0.0
+            envelopes = self._lane.poll(ENVELOPES_PER_POLL, seconds)
+            if self._stopping.is_set():
+                raise _Stopping
+            for lane_offset, envelope in envelopes:
+                if self._is_at_goal():
+                    break
+                self._take(lane_offset, envelope)
+            if not envelopes and waits and not self.items.full():
+                self._hand_over()
+        self._hand_over()
+
+    def _is_at_goal(self) -> bool:
+        return self._goal.lane_end is not None and self._lane_offset >= self._goal.lane_end
+
+    def _take(self, lane_offset: int, envelope: bytes) -> None:
+        try:
+            batch = self._reader.read(lane_offset, envelope)
+            self._lane_offset = lane_offset + 1
+            self._feed(batch)
+        except (DataEmbassyError, RereadNeeded) as error:
+            self._lane_offset = lane_offset
+            self._hand_over()  # What was whole before it counts.
+            if isinstance(error, EnvelopeError):
+                error = self._explain(error)
+            raise error from None
+        if self._assembler.is_full:
+            self._hand_over()
+
+    def _feed(self, batch: Batch) -> None:
+        self._assembler.learn(batch.schemas)
+        if batch.repeated:
+            self._observer.repeated(batch.repeated)
+        if batch.runs:
+            self._assembler.feed(
+                incarnation=batch.incarnation,
+                lane_offset=batch.lane_offset,
+                first_offset=batch.first_offset,
+                runs=batch.runs,
+                values=batch.values,
+            )
+        for began in self._assembler.take_began():
+            self._put(Began(generation=began))
+        if self._assembler.counts.discarded > self._discarded:
+            self._observer.discarded(self._assembler.counts.discarded - self._discarded)
+            self._discarded = self._assembler.counts.discarded
+
+    def _hand_over(self) -> None:
+        while (group := self._assembler.take()) is not None:
+            for schema in group.schemas:
+                self._schemas[schema.fingerprint] = schema
+            last = self._frames_to_goal(group)
+            if last is not None:
+                group = group.head(last)
+            self._hand_over_group(group)
+            if last is not None:
+                raise _GoalReached
+
+    def _hand_over_group(self, group: Group) -> None:
+        decoded = self._decoder.decode(group.values, group.frames, first_order=group.first_order)
+        if not decoded.ddl:
+            self._ready(group, decoded)
+            return
+        head = group.head(decoded.ddl[0].frame)
+        if head.frames:
+            self._ready(head, self._decoder.decode(head.values, head.frames, first_order=head.first_order))
+        lsn = group.frames[decoded.ddl[0].frame].commit_lsn
+        raise DdlNotReplayed(
+            "the register's schema changed" + ("" if lsn is None else f" in the transaction that ends at {Lsn(lsn)}"),
+            remedy=NEW_GENERATION,
+        )
+
+    def _ready(self, group: Group, decoded: Decoded) -> None:
+        if group.discards_open:
+            self._pulse = self._pulse_of_whole
+        self._pulse = follow(self._pulse, decoded.pulses)
+        if group.is_complete:
+            self._pulse_of_whole = self._pulse
+        self._put(Ready(group=group, decoded=decoded, pulse=self._pulse))
+
+    def _explain(self, error: EnvelopeError) -> EnvelopeError:
+        """A gap whose records stand later on the lane is another thing: somebody reordered it."""
+        if not isinstance(error, Gapped):
+            return error
+        deadline = time.monotonic() + LOOK_AHEAD_SECONDS
+        looked = 0
+        while looked < LOOK_AHEAD_ENVELOPES and not self._stopping.is_set():
+            left = deadline - time.monotonic()
+            found = self._lane.poll(LOOK_AHEAD_ENVELOPES - looked, left) if left > 0 else []
+            if not found:
+                break
+            looked += len(found)
+            if any(self._reader.holds(envelope, error.expected) for _, envelope in found):
+                return Reordered(expected=error.expected, found=error.found)
+        return error
+
+    def _frames_to_goal(self, group: Group) -> int | None:
+        until = self._goal.commit_lsn
+        if until is None:
+            return None
+        for place, frame in enumerate(group.frames):
+            if frame.commit_lsn is not None and frame.commit_lsn > until:
+                return place
+        return None
+
+    def _put(self, item: Item) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.items.put(item, timeout=_IDLE_SECONDS)
+            except queue.Full:
+                continue
+            return
+        raise _Stopping

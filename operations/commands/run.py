@@ -1,0 +1,33 @@
+"""`embassy run forward|pulse|receive`: this site's processes, each in the foreground until SIGTERM."""
+
+from __future__ import annotations
+
+import typer
+
+from data_embassy.config import load_site, site_folder
+
+app = typer.Typer(help="This site's processes, in the foreground.", no_args_is_help=True)
+
+
+@app.command()
+def forward() -> None:
+    """Home: seal what the registers change and append it to the lanes."""
+    from pipelines.app import run_forward
+
+    run_forward(load_site(site_folder(None)))
+
+
+@app.command()
+def pulse() -> None:
+    """Home: let each register's clock beat once a second."""
+    from pipelines.pulse import run_pulse
+
+    run_pulse(load_site(site_folder(None)))
+
+
+@app.command()
+def receive() -> None:
+    """Embassy: open the lanes and keep the standbys warm."""
+    from consumers.receive import run_receive
+
+    run_receive(load_site(site_folder(None)))
