@@ -1,0 +1,62 @@
+"""Continuity of home offsets and numbers."""
+
+import pytest
+
+from data_embassy.errors import StreamError
+from pipelines.batches import Record
+from pipelines.numbering import HomeGap, Numbering, admit, follows
+from schemas.records import RecordKey
+
+
+def records(first: int, end: int) -> list[Record]:
+    return [(i, RecordKey(1, 5, i + 1).pack(), b"v") for i in range(first, end)]
+
+
+def test_what_follows_is_admitted():
+    assert admit(5, records(5, 8)) == records(5, 8)
+
+
+def test_what_was_taken_before_is_trimmed():
+    assert admit(5, records(3, 8)) == records(5, 8)
+    assert admit(8, records(3, 8)) == ()
+
+
+@pytest.mark.parametrize("chunk", [records(6, 8), [*records(5, 6), *records(7, 9)], [*records(3, 5), *records(6, 8)]])
+def test_a_hole_is_a_gap(chunk):
+    with pytest.raises(HomeGap):
+        admit(5, chunk)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_next"),
+    [
+        (RecordKey(1, 5, 3), RecordKey(1, 5, 4), True),
+        (RecordKey(1, 5, 3), RecordKey(1, 5, 3), False),
+        (RecordKey(1, 5, 3), RecordKey(1, 5, 5), False),
+        (RecordKey(1, 5, 3), RecordKey(1, 6, 1), True),
+        (RecordKey(1, 5, 3), RecordKey(1, 6, 4), False),
+        (RecordKey(1, 5, 3), RecordKey(1, 4, 1), False),
+    ],
+)
+def test_numbers_continue_in_a_run_and_begin_anew_in_a_higher_one(before, after, is_next):
+    assert follows(before, after) is is_next
+
+
+def test_each_origin_has_numbers_of_its_own():
+    snapshot = (2, RecordKey(2, 9, 1).pack(), b"v")
+    numbering = Numbering([*records(0, 2), snapshot])
+    assert numbering.expects(RecordKey(1, 5, 3).pack())
+    assert numbering.expects(RecordKey(2, 9, 2).pack())
+    assert not numbering.expects(RecordKey(2, 9, 3).pack())
+
+
+def test_an_unknown_origin_may_continue_but_is_not_known_to():
+    key = RecordKey(2, 9, 4).pack()
+    assert Numbering(records(0, 2)).expects(key)
+    assert not Numbering(records(0, 2)).continues(key)
+    assert Numbering(records(0, 2)).continues(RecordKey(2, 9, 1).pack())
+
+
+def test_a_foreign_key_is_refused():
+    with pytest.raises(StreamError):
+        Numbering(records(0, 2)).expects(b"")
