@@ -85,15 +85,20 @@ def write_public(path: Path, data: bytes) -> None:
 def _read(path: Path, *, is_private: bool) -> bytes:
     try:
         # O_NONBLOCK: a pipe in a file's place must not hold the process up.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise KeyDamaged(f"{path} is not a file")
-            if is_private:
-                _check_private(path, status)
-            data = file.read(FILE_BYTES_MAX + 1)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise KeyMissing(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        # What was opened is checked, not the name: that could be another file by now.
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise KeyDamaged(f"{path} is not a file")
+        if is_private:
+            _check_private(path, status)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > FILE_BYTES_MAX:
         raise KeyDamaged(f"{path} is larger than any key file")
     return data

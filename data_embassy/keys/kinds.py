@@ -110,7 +110,7 @@ class SecretKey:
             case KeyKind.RECIPIENT:
                 mlkem, x25519 = _split_recipient(self.seed)
                 return mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
-            case KeyKind.DIGEST:
+            case _:  # the digest key
                 return hmac.digest(self.seed, _ID_LABEL, "sha256")
 
     @property

@@ -82,9 +82,9 @@ def test_any_flipped_bit_of_an_epoch_envelope_is_refused(at: int, bit: int):
     refused(flip(EPOCH, at, 1 << bit))
 
 
-@pytest.mark.parametrize("length", range(len(ENVELOPE)))
-def test_a_records_envelope_cut_anywhere_is_truncated(length: int):
-    assert refused(ENVELOPE[:length]).cause_class == "Truncated"
+def test_a_records_envelope_cut_anywhere_is_truncated():
+    for length in range(len(ENVELOPE)):
+        assert refused(ENVELOPE[:length]).cause_class == "Truncated"
 
 
 @given(length=st.integers(0, len(EPOCH) - 1))

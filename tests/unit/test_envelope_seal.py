@@ -4,6 +4,7 @@ import dataclasses
 import hmac
 import json
 import struct
+from typing import cast
 
 import fastavro
 import pytest
@@ -232,6 +233,10 @@ def test_a_verified_envelope_is_verified_once_but_a_copy_again(monkeypatch: pyte
     assert calls == []
     opener.open(bytes(bytearray(envelope)))
     assert calls == [1]
+    changeable = cast("bytes", bytearray(envelope))
+    opener.open(changeable)
+    opener.open(changeable)
+    assert calls == [1, 1, 1]
 
 
 def test_digests_of_two_lanes_are_unrelated():
