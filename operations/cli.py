@@ -6,6 +6,7 @@ Exit codes: 0 ok, 1 a check failed, 2 usage or configuration, 3 unreachable.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 _NOUNS: Final = ("local", "register", "connector", "run", "keys", "config")
 _VERBS: Final = ("demo", "status")
+_REGISTER_VERBS: Final = ("replay",)
 
 
 @app.callback()
@@ -42,7 +44,12 @@ def mount() -> None:
     """Mount each noun's file; the roles are imported only when a command of theirs runs."""
     for noun in _NOUNS:
         app.add_typer(importlib.import_module(f"operations.commands.{noun}").app, name=noun)
+    register = importlib.import_module("operations.commands.register").app
+    for verb in _REGISTER_VERBS:
+        register.command(name=verb)(getattr(importlib.import_module(f"operations.commands.{verb}"), verb))
     for verb in _VERBS:
+        if importlib.util.find_spec(f"operations.commands.{verb}") is None:
+            continue
         app.command(name=verb)(getattr(importlib.import_module(f"operations.commands.{verb}"), verb))
 
 
