@@ -22,6 +22,7 @@ class ConnectWorker:
 
     def __init__(self, folder: Path, bootstrap: str, *, heap_mb: int) -> None:
         self.folder = folder
+        self.bootstrap = bootstrap
         self.secrets = folder / "secrets"
         (port,) = free_ports(1)
         self.url = f"http://{LOOPBACK}:{port}"
