@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from data_embassy.envelope import HomeSealer, LaneOpener, Refused, peek, sign_receipt, verify_receipt
 from data_embassy.envelope.body import keys_of, pack_records, split_records
 from data_embassy.envelope.codec import decompress
+from data_embassy.envelope.header import Kind, decode_header, encode_header
 from data_embassy.errors import EnvelopeError
 from tests.support.sealing import EPOCH_AT, LANE, flip, key, make_records, make_sealer, make_sites
 
@@ -129,6 +130,20 @@ def test_an_altered_body_splits_into_what_packs_to_it_or_not_at_all(
     except Refused:
         return
     assert pack_records(keys_of(runs), values) == altered
+
+
+@settings(max_examples=500)
+@given(kind=st.sampled_from(Kind), at=st.integers(0, 400), inserted=st.binary(max_size=12), dropped=st.integers(0, 12))
+def test_any_other_bytes_of_a_header_are_refused_and_nothing_else_happens(
+    kind: Kind, at: int, inserted: bytes, dropped: int
+):
+    data = encode_header(peek(EPOCH if kind is Kind.EPOCH else ENVELOPE))
+    altered = data[:at] + inserted + data[at + dropped :]
+    try:
+        header = decode_header(kind, altered, body_bytes=1 << 20)
+    except Refused:
+        return
+    assert encode_header(header) == altered
 
 
 @given(frame=st.binary(max_size=200), size=st.integers(0, 1 << 20), has_magic=st.booleans())
