@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import md5
+from hashlib import md5, sha256
 from importlib.resources import files
 from itertools import chain
 from typing import TypeAlias
@@ -63,7 +63,7 @@ class Comparison:
 
     @property
     def rows(self) -> int:
-        """Rows compared."""
+        """Rows compared: all but the pulse's."""
         return sum(table.rows for table in self.tables)
 
     @property
@@ -100,6 +100,29 @@ def compare_databases(
     return tuple(results)
 
 
+def contents(dsn: str) -> dict[str, str]:
+    """Number of rows and a digest of the text of every row, in order, of each table of a database at rest.
+
+    What a standby holds, in a form that outlives it: to be compared with what is rebuilt later, when home is gone.
+    """
+    with _connection(dsn) as connection, connection.transaction():
+        _repeatable_read(connection)
+        return {
+            ".".join(table): _content(connection, table, _columns(definition))
+            for table, definition in sorted(_definitions(connection).items())
+            if table != PULSE and _has_rows(definition)
+        }
+
+
+def _content(connection: _Database, table: _Table, columns: list[str]) -> str:
+    rows, digest = 0, sha256()
+    with connection.cursor().copy(_ordered_rows(table, columns)) as copy:
+        for line in copy:
+            digest.update(line)
+            rows += 1
+    return f"{rows} rows {digest.hexdigest()}"
+
+
 @contextmanager
 def _register_snapshot(dsn: str) -> Iterator[tuple[_Database, Lsn]]:
     """A session that sees the register exactly as of the commit position that it comes with."""
@@ -131,7 +154,7 @@ def _repeatable_read(connection: _Database) -> None:
 
 
 def _position(standby: _Database) -> Lsn | None:
-    row = standby.execute("SELECT commit_lsn::text FROM embassy_local.position").fetchone()
+    row = standby.execute("SELECT last_end::text FROM embassy_local.position").fetchone()
     return None if row is None or row[0] is None else Lsn.parse(str(row[0]))
 
 
@@ -177,10 +200,14 @@ def _columns(definition: dict[tuple[str, str], str]) -> list[str]:
     return [name for _, name in sorted(columns)]
 
 
-def _compare_rows(home: _Database, standby: _Database, table: _Table, columns: list[str]) -> tuple[int, str | None]:
-    query = sql.SQL('COPY (SELECT ROW({})::text COLLATE "C" FROM ONLY {} ORDER BY 1) TO STDOUT').format(
+def _ordered_rows(table: _Table, columns: list[str]) -> sql.Composed:
+    return sql.SQL('COPY (SELECT ROW({})::text COLLATE "C" FROM ONLY {} ORDER BY 1) TO STDOUT').format(
         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(*table)
     )
+
+
+def _compare_rows(home: _Database, standby: _Database, table: _Table, columns: list[str]) -> tuple[int, str | None]:
+    query = _ordered_rows(table, columns)
     with home.cursor().copy(query) as home_copy, standby.cursor().copy(query) as standby_copy:
         home_lines, standby_lines = map(bytes, home_copy), map(bytes, standby_copy)
         equal_rows = 0

@@ -22,6 +22,8 @@ Configuration:
     Logger:
       - name: org.apache.kafka.clients
         level: warn
+      - name: org.apache.kafka.clients.NetworkClient
+        level: error
       - name: org.apache.kafka.common.utils.AppInfoParser
         level: warn
       - name: org.reflections

@@ -22,14 +22,22 @@ class Scale:
 
 def add_reference(system: LocalSystem, name: str, scale: Scale | None = None) -> None:
     """Make and fill a reference register unless it is there, and replicate it. Harmless when it is replicated."""
-    if name not in NAMES:
-        raise LocalError(f"no reference register {name} (known: {', '.join(NAMES)})", remedy="choose one of them")
-    if name not in system.env()["registers"]:
-        _fill(system, name, scale or Scale())
+    fill_reference(system, name, scale)
+    replicate_reference(system, name)
+
+
+def replicate_reference(system: LocalSystem, name: str) -> None:
+    """Replicate a reference register that is filled; it may be in use meanwhile."""
     system.add_register(name, tier=1 + NAMES.index(name))
 
 
-def _fill(system: LocalSystem, name: str, scale: Scale) -> None:
+def fill_reference(system: LocalSystem, name: str, scale: Scale | None = None) -> None:
+    """Make and fill a reference register's database unless it is replicated already."""
+    if name not in NAMES:
+        raise LocalError(f"no reference register {name} (known: {', '.join(NAMES)})", remedy="choose one of them")
+    if name in system.env()["registers"]:
+        return
+    scale = scale or Scale()
     dsn = system.database_dsn(name)
     with psycopg.connect(system.env()["home_postgres"], autocommit=True) as connection:
         database = sql.Identifier(name)

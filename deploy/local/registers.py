@@ -5,6 +5,7 @@ import subprocess
 import psycopg
 from psycopg import sql
 
+from connectors.prepare import prepare_sql
 from data_embassy.config import load_site
 from deploy.local.layout import Layout
 from deploy.local.machine import LocalError
@@ -27,12 +28,11 @@ def databases(layout: Layout) -> dict[str, str]:
 
 def prepare(layout: Layout, name: str) -> None:
     """Run the DBA's script in the register's database as superuser and set the passwords of its two roles."""
-    from connectors.prepare import prepare_sql  # noqa: PLC0415
-
-    source = load_site(layout.site("home")).register(name).source
+    register = load_site(layout.site("home")).register(name)
+    source = register.source
     assert source is not None
     with psycopg.connect(home_postgres(layout).dsn(source.capture.database), autocommit=True) as connection:
-        connection.execute(prepare_sql())
+        connection.execute(prepare_sql(register).encode())
         for role, target in ((CAPTURE_ROLE, source.capture), (PULSE_ROLE, source.pulse)):
             assert target.password is not None
             secret = sql.Literal(target.password.read().reveal())

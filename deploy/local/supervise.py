@@ -3,10 +3,10 @@
 This module alone knows the supervisor package.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -80,21 +80,21 @@ class Supervisor:
     def is_running(self) -> bool:
         """True when the supervisor answers."""
         try:
-            return bool(self._rpc().getState()["statename"] == "RUNNING")
+            return bool(self._call("getState")["statename"] == "RUNNING")
         except _GONE:
             return False
 
     def pid(self) -> int | None:
         """The supervisor's own process id."""
         try:
-            return int(self._rpc().getPID())
+            return int(self._call("getPID"))
         except _GONE:
             return None
 
     def states(self) -> dict[str, ProcessState]:
         """State of every process; empty when the supervisor does not run."""
         try:
-            answers = self._rpc().getAllProcessInfo()
+            answers = self._call("getAllProcessInfo")
         except _GONE:
             return {}
         return {
@@ -126,7 +126,7 @@ class Supervisor:
         """End the supervisor, with what still runs."""
         try:
             pid = self.pid()
-            self._rpc().shutdown()
+            self._call("shutdown")
         except _GONE:
             return
         except Fault:
@@ -137,25 +137,19 @@ class Supervisor:
     def _config(self) -> Path:
         return self.run / "supervisor.conf"
 
-    def _rpc(self) -> Any:
+    def _call(self, method: str, *arguments: str | bool) -> Any:
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self.socket}")
-        return ServerProxy("http://localhost", transport=transport, allow_none=False).supervisor
+        with contextlib.closing(transport):
+            return getattr(ServerProxy("http://localhost", transport=transport).supervisor, method)(*arguments)
 
     def _tolerant(self, method: str, harmless: str, *arguments: str | bool) -> None:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                getattr(self._rpc(), method)(*arguments)
-            except Fault as fault:
-                if harmless in fault.faultString:
-                    return
+        try:
+            self._call(method, *arguments)
+        except Fault as fault:
+            if harmless not in fault.faultString:
                 raise LocalError(f"{method} {arguments[0]}: {fault.faultString}", remedy="embassy local up") from fault
-            except _GONE as error:
-                # The supervisor serves one request at a time and may be busy with a slow stop.
-                if time.monotonic() > deadline or not self.socket.exists():
-                    raise LocalError("the local system does not run", remedy="embassy local up") from error
-            else:
-                return
+        except _GONE as error:
+            raise LocalError("the local system does not run", remedy="embassy local up") from error
 
     def _common(self) -> str:
         user = "user=root\n" if is_root() else ""

@@ -99,12 +99,11 @@ class LocalSystem:
             layout = load_layout(self.folder)
             if layout is None:
                 return
-            if keep_data:
-                self.say("stopping")
+            self.say("stopping" if keep_data else "stopping and removing everything")
+            if keep_data and self._supervisor.is_running():
                 self._stop_gently()
-            else:
-                self.say("stopping and removing everything")
-                leftovers.end(self.folder)
+            leftovers.end(self.folder)
+            if not keep_data:
                 remove(self.folder)
 
     def _prepare(self, layout: Layout, paths: JarPaths) -> None:
@@ -137,7 +136,6 @@ class LocalSystem:
                 what=f"{', '.join(wave)} stopped",
             )
         self._supervisor.shutdown(seconds=STOP_SECONDS_MAX)
-        leftovers.end(self.folder)
 
     # -- registers --------------------------------------------------------------------------------------------------
 
