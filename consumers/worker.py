@@ -137,11 +137,11 @@ class StandbyWorker(threading.Thread):
                 self.trouble = error
             except psycopg.Error as error:
                 if not standby.is_transient(error):
-                    self._stop(_refused(error), None)
+                    self._stop_register(_refused(error), None)
                     return
                 self.trouble = _unreachable(error)
             except DataEmbassyError as error:
-                self._stop(error, getattr(error, "lane_offset", None))
+                self._stop_register(error, getattr(error, "lane_offset", None))
                 return
             else:
                 return
@@ -151,7 +151,7 @@ class StandbyWorker(threading.Thread):
             )
             self._stopping.wait(min(BACKOFF_SECONDS_MAX, 0.1 * 2 ** min(failures, 6)))
 
-    def _stop(self, error: DataEmbassyError, lane_offset: int | None) -> None:
+    def _stop_register(self, error: DataEmbassyError, lane_offset: int | None) -> None:
         error.remedy = remedy_for(error.remedy, self._register.name)
         if isinstance(error, EnvelopeError):
             metrics.REFUSED.labels(self._register.name, str(getattr(error, "reason", "other"))).inc()
