@@ -57,6 +57,8 @@ def ensure_topics(broker: Broker | Link, topics: dict[str, dict[str, str]], *, r
 
     Raises TransportError when the broker does not answer.
     """
+    if not topics:
+        return []
     admin = AdminClient(client_settings(broker))
     wanted = [
         NewTopic(name, num_partitions=1, replication_factor=replication, config=config)
