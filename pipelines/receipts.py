@@ -15,6 +15,7 @@ from data_embassy.config import Register
 from data_embassy.envelope import Refused, decode_payload, verify_receipt
 from data_embassy.envelope.errors import ReceiptMalformed
 from data_embassy.keys import HomeKeys
+from data_embassy.types import Lsn
 from pipelines.tail import Bounds
 
 _MICROSECONDS: Final = 1e6
@@ -39,6 +40,11 @@ class Receipt:
     def parse(cls, fields: Mapping[str, Any]) -> Self:
         """Read a payload's fields, ignoring those not known here; raises ReceiptMalformed."""
         taken: dict[str, Any] = {name: fields.get(name) for name in cls.__dataclass_fields__}
+        if isinstance(taken["commit_lsn"], str):
+            try:
+                taken["commit_lsn"] = int(Lsn.parse(taken["commit_lsn"]))
+            except ValueError as error:
+                raise ReceiptMalformed("commit_lsn is no LSN") from error
         required = ("generation", "incarnation", "home_offset", "lane_offset", "applied_at")
         is_sound = all(type(taken[name]) is int for name in required)
         if not is_sound or not all(value is None or type(value) is int for value in taken.values()):
