@@ -118,7 +118,7 @@ def mark_replaced(table: Table, stage: sql.Identifier, pattern: int, unresolved:
             )
             for p in guarded
         )
-        return sql.SQL("ROW({})").format(_COMMA.join(cells))
+        return sql.SQL("CAST(ROW({}) AS record)").format(_COMMA.join(cells))
 
     return sql.SQL(
         "UPDATE {} AS s SET kind = {} FROM ONLY {} AS t WHERE s.kind = {} AND s.pattern = {} AND {} "

@@ -77,16 +77,15 @@ class Relation:
     def changes(self, op: str, old: list[str | None], new: list[str | None]) -> Iterator[tuple[str, Any, Any]]:
         """(op, before, after) as the capture plugin reports this row change (stream-v1 section 4)."""
         full = self.identity == "f"
-        before = None if old is None else (old if full else self.key_of(old))
         if op == "c":
             yield "c", None, new
         elif op == "d":
-            yield "d", before, None
+            yield "d", old if full else self.key_of(old), None
         else:
             after = new if full else [mark(a, b) for a, b in zip(old, new, strict=True)]
             if self.key and self.key_of(old) != self.key_of(new):
-                yield "d", before, None
-                yield "c", None, [n if name in self.key else a for name, n, a in zip(self.schema.columns, new, after)]
+                yield "d", old if full else self.key_of(old), None
+                yield "c", None, after
             else:
                 yield "u", old if full else None, after
 
@@ -166,6 +165,16 @@ class RegisterPair:
                 "CREATE TRIGGER oracle_all AFTER TRUNCATE ON {t} FOR EACH STATEMENT EXECUTE FUNCTION oracle.truncated()"
             ).format(t=table, f=function)
         )
+
+    def alter(self, schema: str, name: str, ddl: str) -> None:
+        """Change a table of the register, and watch it anew."""
+        table = sql.Identifier(schema, name)
+        (oid,) = self.register.execute("SELECT %s::regclass::oid", (table.as_string(self.register),)).fetchone() or (0,)
+        self.register.execute(sql.SQL("DROP FUNCTION {} CASCADE").format(sql.Identifier("oracle", f"changed_{oid}")))
+        self.register.execute(sql.SQL("DROP TRIGGER oracle_all ON {}").format(table))
+        self.register.execute(sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(ddl)))
+        self._watch_table(oid, schema, name)
+        self.register.commit()
 
     def run(self, *statements: str) -> None:
         """One source transaction."""
