@@ -111,9 +111,9 @@ class Supervisor:
         """Start a process unless it runs or is about to; does not wait."""
         self._tolerant("startProcess", "ALREADY_STARTED", name, False)
 
-    def stop_process(self, name: str, *, is_waited: bool = True) -> None:
-        """Stop a process; it stays stopped until it is started."""
-        self._tolerant("stopProcess", "NOT_RUNNING", name, is_waited)
+    def stop_process(self, name: str) -> None:
+        """Ask a process to stop; it stays stopped until it is started. Does not wait."""
+        self._tolerant("stopProcess", "NOT_RUNNING", name, False)
 
     def signal_process(self, name: str, signal: int) -> None:
         """Send a signal to a process, and nothing else: if it ends, the supervisor starts it again."""

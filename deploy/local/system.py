@@ -128,13 +128,7 @@ class LocalSystem:
     def _stop_gently(self) -> None:
         """Writers before what they write to."""
         for wave in (ROLES, (CONNECT, "link"), SERVICES):
-            for name in wave:
-                self.stop(name, is_waited=False)
-            wait_until(
-                lambda wave=wave: not any(self._is_alive(name) for name in wave),  # type: ignore[misc]
-                seconds=STOP_SECONDS_MAX,
-                what=f"{', '.join(wave)} stopped",
-            )
+            self.stop(*wave)
         self._supervisor.shutdown(seconds=STOP_SECONDS_MAX)
 
     # -- registers --------------------------------------------------------------------------------------------------
@@ -166,9 +160,10 @@ class LocalSystem:
         if with_signal == signal.SIGKILL and pid is not None:
             wait_until(lambda: not leftovers.is_alive(pid), seconds=STOP_SECONDS_MAX, what=f"{name} is gone")
 
-    def stop(self, name: str, *, is_waited: bool = True) -> None:
-        """Stop a process; it stays stopped."""
-        self._supervisor.stop_process(self._known(name), is_waited=is_waited)
+    def stop(self, *names: str) -> None:
+        """Stop processes, side by side; they stay stopped."""
+        known = [self._known(name) for name in names]
+        wait_until(lambda: self._are_stopped(known), seconds=STOP_SECONDS_MAX, what=f"{', '.join(known)} stopped")
 
     def start(self, name: str) -> None:
         """Start a stopped process and wait until it is ready."""
@@ -177,11 +172,7 @@ class LocalSystem:
 
     def restart(self, *names: str) -> None:
         """Stop and start processes, side by side, and wait until they are ready."""
-        for name in names:
-            self.stop(name, is_waited=False)
-        wait_until(
-            lambda: not any(self._is_alive(name) for name in names), seconds=STOP_SECONDS_MAX, what="processes stopped"
-        )
+        self.stop(*names)
         for name in names:
             self._supervisor.start_process(name)
         self.wait_running(*names)
@@ -205,8 +196,7 @@ class LocalSystem:
 
     def destroy_site(self, name: str) -> None:
         """Stop all of a site's processes and delete all its folders, as if the country were gone."""
-        for each in {"home": HOME, "embassy": EMBASSY}[name]:
-            self.stop(each)
+        self.stop(*{"home": HOME, "embassy": EMBASSY}[name])
         shutil.rmtree(self.layout.site(name))
 
     # -- looking ----------------------------------------------------------------------------------------------------
@@ -286,8 +276,13 @@ class LocalSystem:
     def _is_usable(self, name: str, state: ProcessState | None) -> bool:
         return state is not None and state.is_running and self._processes[self._known(name)].is_ready()
 
-    def _is_alive(self, name: str) -> bool:
-        return self._state(name).pid is not None
+    def _are_stopped(self, names: Iterable[str]) -> bool:
+        """Asks again where needed: a process that ends by itself at that moment would be started again."""
+        states = [self._state(name) for name in names]
+        for state in states:
+            if state.state in ("RUNNING", "STARTING", "BACKOFF"):
+                self._supervisor.stop_process(state.name)
+        return all(state.state == "STOPPED" for state in states)
 
     def _state(self, name: str) -> ProcessState:
         known = self._supervisor.states()
