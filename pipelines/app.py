@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import hashlib
 import logging
 import os
 import random
@@ -58,7 +59,7 @@ def build_app(site: Site, *, member: str | None = None) -> ForwardApp:
     if site.role != "home" or site.link is None:
         raise ConfigError("the forwarder runs at the home site", remedy="choose home's folder: --site FOLDER")
     keys = load_home_keys(site.keys, site=site.name)
-    app = ForwardApp(f"forward-{site.name}", **_settings(site, member))
+    app = ForwardApp(_group(site), **_settings(site, member))
     app.forwarder = Forwarder(
         site.registers,
         lambda register, partition: Session(register, _ports(app, site, keys, partition)),
@@ -91,6 +92,11 @@ def run_forward(site: Site) -> NoReturn:
         logging.shutdown()
         sys.stderr.flush()
         os._exit(code if code in (0, EXIT_CRASHED) else EXIT_CRASHED)
+
+
+def _group(site: Site) -> str:
+    """Consumer group: the workers of a site share its registers."""
+    return f"forward-{site.name}"
 
 
 def _settings(site: Site, member: str | None) -> dict[str, Any]:
@@ -268,7 +274,8 @@ def _membership(site: Site) -> Iterator[str | None]:
     """The static member's name for the first worker of this machine, None for others: they stand by.
 
     A static member that comes back takes its partitions without a rebalance. Two of one name would drive each other
-    out.
+    out. The name holds the registers: the broker gives a static member its former partitions without looking at what
+    it subscribes to now, so with other registers it must be another member.
     """
     folder = _workdir(site)
     with (folder / "worker.lock").open("w") as lock:
@@ -277,7 +284,8 @@ def _membership(site: Site) -> Iterator[str | None]:
         except BlockingIOError:
             yield None
         else:
-            yield f"{site.name}-{socket.gethostname()}"
+            registers = hashlib.sha256(" ".join(sorted(site.registers)).encode()).hexdigest()[:8]
+            yield f"{site.name}-{socket.gethostname()}-{registers}"
 
 
 def _workdir(site: Site) -> Path:

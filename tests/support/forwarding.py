@@ -8,10 +8,12 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -119,10 +121,21 @@ class Bench:
 
     brokers: Brokers
     folder: Path
-    site: Site
-    registers: list[str]
     worker_log: Path
+    site: Site = field(init=False)
+    connect: ConnectDouble = field(init=False)
+    registers: list[str] = field(default_factory=list)
     writers: dict[str, HomeWriter] = field(default_factory=dict)
+
+    def add_register(self) -> str:
+        """A register with topics of its own; workers started later know it."""
+        name, lane = f"r{secrets.token_hex(4)}", secrets.token_hex(8)
+        contract = self.folder / "home" / "registers" / f"{name}.toml"
+        contract.write_text(f'lane = "{lane}"\ntier = 1\n[source]\nhost = "none"\n')
+        self.site = load_site(self.folder / "home")
+        self.registers.append(name)
+        make_topics(self.brokers, self.site)
+        return name
 
     def writer(self, register: str) -> HomeWriter:
         """The capture task and snapshot of a register."""
@@ -130,10 +143,23 @@ class Bench:
             self.writers[register] = HomeWriter(self.brokers.home, self.site.registers[register].changes_topic)
         return self.writers[register]
 
+    def write(self, register: str, count: int) -> None:
+        """Change records, acknowledged."""
+        self.writer(register).write_changes(count)
+        self.writer(register).flush()
+
+    def log_lines(self, event: str) -> int:
+        """How often the workers said something."""
+        return self.worker_log.read_text().count(f"event='{event}'")
+
+    def stop_file(self, register: str) -> Path:
+        """Where a stop of a register is stored."""
+        return self.folder / "home" / "state" / "forward" / f"{register}.json"
+
     @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
-        """A forward worker; killed at the end."""
-        command = [sys.executable, "-m", "tests.support.forward_worker", str(self.folder / "home")]
+    def worker(self, *group: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A forward worker, in a consumer group of its own if one is named; killed at the end."""
+        command = [sys.executable, "-m", "tests.support.forward_worker", str(self.folder / "home"), *group]
         with running(command, self.worker_log) as process:
             yield process
 
@@ -179,23 +205,29 @@ def bench(brokers: Brokers, *, registers: int = 1, link: str | None = None) -> I
     with _folder("forward-site") as folder:
         home, embassy = folder / "home", folder / "embassy-keys"
         (home / "registers").mkdir(parents=True)
-        mine = init_keys(home / "keys", role=Role.HOME, site="home")
+        # A name of its own is a consumer group of its own.
+        name = f"home{secrets.token_hex(4)}"
+        mine = init_keys(home / "keys", role=Role.HOME, site=name)
         theirs = init_keys(embassy, role=Role.EMBASSY, site="embassy")
         init_recovery(folder / "recovery-keys", home=home / "keys")
         for where, ring in ((embassy, mine), (home / "keys", theirs)):
             import_bundle(where, encode_bundle(ring.bundle()), fingerprint=ring.bundle().fingerprint)
-        name = f"home{secrets.token_hex(4)}"
         (home / "site.toml").write_text(
-            f'[site]\nrole = "home"\nname = "home"\nstate = "state"\n[kafka]\nbootstrap = "{brokers.home}"\n'
+            f'[site]\nrole = "home"\nname = "{name}"\nstate = "state"\n[kafka]\nbootstrap = "{brokers.home}"\n'
             f'[connect]\nurl = "http://{LOOPBACK}:1"\n[link]\nbootstrap = "{link or brokers.linked}"\n'
         )
-        names = [f"r{i}_{name}" for i in range(registers)]
-        for each in names:
-            lane = secrets.token_hex(8)
-            (home / "registers" / f"{each}.toml").write_text(f'lane = "{lane}"\ntier = 1\n[source]\nhost = "none"\n')
-        site = load_site(home)
-        make_topics(brokers, site)
-        yield Bench(brokers=brokers, folder=folder, site=site, registers=names, worker_log=folder / "worker.log")
+        made = Bench(brokers=brokers, folder=folder, worker_log=folder / "worker.log")
+        for _ in range(registers):
+            made.add_register()
+        try:
+            with connect_double() as made.connect:
+                (home / "site.toml").write_text(
+                    (home / "site.toml").read_text().replace(f"{LOOPBACK}:1", f"{LOOPBACK}:{made.connect.server_port}")
+                )
+                yield made
+        except BaseException:
+            print(made.worker_log.read_text()[-20_000:] if made.worker_log.exists() else "no worker ran")  # noqa: T201
+            raise
 
 
 def make_topics(brokers: Brokers, site: Site) -> None:
@@ -206,6 +238,40 @@ def make_topics(brokers: Brokers, site: Site) -> None:
     there = Broker(bootstrap=brokers.embassy, username=None, password=None)
     ensure_topics(there, {register.lane_topic: lane_topic_settings() for register in registers})
     ensure_topics(there, {register.receipts_topic: lane_topic_settings() for register in registers})
+
+
+class ConnectDouble(ThreadingHTTPServer):
+    """Stands in for Kafka Connect: notes what it is asked to restart."""
+
+    restarted: list[str]
+
+    def __init__(self) -> None:
+        super().__init__((LOOPBACK, 0), _Restarts)
+        self.restarted = []
+
+
+class _Restarts(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, ConnectDouble)
+        self.server.restarted.append(self.path)
+        self.send_response(202)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
+        pass
+
+
+@contextmanager
+def connect_double() -> Iterator[ConnectDouble]:
+    """A server for one test."""
+    with ConnectDouble() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class HomeWriter:
