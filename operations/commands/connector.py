@@ -1,71 +1,102 @@
-"""`embassy connector plan|apply|status|remove NAME`: the capture connector of a register in Kafka Connect."""
+"""`embassy connector plan|apply|status|remove NAME`: a register's capture connector in Kafka Connect."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data_embassy.config import Connect, Site, load_site, site_folder
+from data_embassy.config import load_site, site_folder
 from data_embassy.errors import CheckFailed, ConfigError
 
-app = typer.Typer(help="The capture connector of a register.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="The register.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _connect(site: Site) -> Connect:
-    if site.connect is None:
-        raise ConfigError("only home captures", remedy="run the command at home: embassy --site HOME connector ...")
-    return site.connect
-
-
-@app.command()
-def plan(name: Name) -> None:
-    """Print the connector's configuration and topics; nothing is changed."""
-    from connectors.plan import plan as plan_connector
-
-    print(json.dumps(dataclasses.asdict(plan_connector(load_site(site_folder(None)), name)), indent=2))
-
-
-@app.command()
-def apply(name: Name) -> None:
-    """Create the register's topics and its connector, or bring them up to the contract. Harmless when repeated."""
+if TYPE_CHECKING:
     from connectors.client import ConnectClient
-    from connectors.plan import plan as plan_connector
+    from data_embassy.config import Site
+
+app = typer.Typer(help="Capture connectors of this site's registers.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The register's name.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _client(site: Site) -> ConnectClient:
+    from connectors.client import ConnectClient
+
+    if site.connect is None:
+        raise ConfigError("only home has connectors", remedy="run the command at home: embassy --site HOME connector")
+    return ConnectClient(site.connect.url)
+
+
+@app.command()
+def plan(name: Name, *, as_json: Json = False) -> None:
+    """Print what `apply` would make so, and what differs from it now. Changes nothing."""
+    from connectors.plan import plan as make_plan
+
+    site = load_site(site_folder(None))
+    wanted = make_plan(site, name)
+    with _client(site) as client:
+        found = client.config(wanted.name)
+    present = {key: value for key, value in (found or {}).items() if key != "name"}
+    keys = sorted(wanted.config.keys() | present.keys())
+    changes = {
+        key: [present.get(key), wanted.config.get(key)] for key in keys if present.get(key) != wanted.config.get(key)
+    }
+    if as_json:
+        print(json.dumps({"connector": wanted.name, "exists": found is not None, "changes": changes}))
+        return
+    print(f"connector {wanted.name}: {'as planned' if not changes else 'change' if found is not None else 'create'}")
+    for key, (old, new) in changes.items():
+        print(f"  {key}: {'' if old is None else f'{old} -> '}{'(removed)' if new is None else new}")
+    for topic, settings in wanted.topics.items():
+        print(f"topic {topic}: {', '.join(f'{key}={value}' for key, value in settings.items())}")
+
+
+@app.command()
+def apply(name: Name, *, as_json: Json = False) -> None:
+    """Create the register's home topics and its connector, or change the connector; may be repeated."""
+    from connectors.plan import plan as make_plan
     from data_embassy.kafka import ensure_topics
 
     site = load_site(site_folder(None))
-    planned = plan_connector(site, name)
-    ensure_topics(site.kafka, planned.topics)
-    with ConnectClient(_connect(site).url) as client:
-        client.put(planned.name, planned.config)
-    print(f"{name}: connector {planned.name} applied")
+    wanted = make_plan(site, name)
+    created = ensure_topics(site.kafka, wanted.topics)
+    with _client(site) as client:
+        client.put(wanted.name, wanted.config)
+        client.restart_failed(wanted.name)
+    if as_json:
+        print(json.dumps({"connector": wanted.name, "topics_created": created}))
+    else:
+        print(f"{wanted.name} applied" + (f"; created {', '.join(created)}" if created else ""))
 
 
 @app.command()
-def status(name: Name, *, as_json: AsJson = False) -> None:
-    """The connector's state and, when it failed, its cause; exit code 1 unless it runs."""
-    from connectors.client import ConnectClient
+def status(name: Name, *, as_json: Json = False) -> None:
+    """Show whether capture runs, and why not; exit code 1 when it does not."""
     from connectors.plan import connector_name
+    from connectors.watch import health_folder, read_health
 
     site = load_site(site_folder(None))
-    with ConnectClient(_connect(site).url) as client:
-        found = client.status(connector_name(site.register(name).name))
-    print(json.dumps({"register": name, **dataclasses.asdict(found)}) if as_json else f"{name}: {found.state}")
+    site.register(name)
+    with _client(site) as client:
+        found = client.status(connector_name(name))
+    known = read_health(health_folder(site), name)
+    cause = found.cause or (known.cause if known is not None and not found.is_running else None)
+    restarts = 0 if known is None else known.restarts
+    if as_json:
+        print(json.dumps({"register": name, "state": found.state, "cause": cause, "restarts": restarts}))
+    else:
+        print(f"{name}: {found.state}, {restarts} restarts" + (f"\n  {cause}" if cause else ""))
     if not found.is_running:
-        raise CheckFailed(found.cause or f"the connector is {found.state}", remedy=f"embassy connector apply {name}")
+        raise CheckFailed(f"capture of {name} does not run", remedy=f"embassy connector apply {name}")
 
 
 @app.command()
 def remove(name: Name) -> None:
-    """Delete the connector; the slot and the topics stay."""
-    from connectors.client import ConnectClient
+    """Delete the connector. The slot and the topics stay; the slot holds back the register's WAL until they go too."""
     from connectors.plan import connector_name
 
     site = load_site(site_folder(None))
-    with ConnectClient(_connect(site).url) as client:
-        existed = client.remove(connector_name(site.register(name).name))
-    print(f"{name}: connector removed" if existed else f"{name}: there was no connector")
+    site.register(name)
+    with _client(site) as client:
+        was_there = client.remove(connector_name(name))
+    print(f"{connector_name(name)} {'removed' if was_there else 'was not there'}")

@@ -1,0 +1,135 @@
+"""Watches the capture connectors: a failed task is restarted with growing pauses, and its cause is kept and shown.
+
+Every restart is a new session that begins at the slot, so restarting is always safe; a lasting fault shows its cause
+each time. The last cause of each register stands in `<state>/connectors/<register>.json`.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from connectors.client import FAILED, ConnectClient, ConnectorStatus
+from connectors.plan import connector_name
+from data_embassy import log, metrics
+from data_embassy.config import Site
+from data_embassy.errors import ConfigError, DataEmbassyError
+
+_LOG: Final = log.get("connectors.watch")
+INTERVAL_SECONDS: Final = 2.0
+PAUSE_SECONDS_MIN: Final = 2.0
+PAUSE_SECONDS_MAX: Final = 60.0
+SETTLED_SECONDS: Final = 120.0
+"""A task that ran this long is healthy: the next failure starts with the shortest pause again."""
+
+
+class Connectors(Protocol):
+    """What the watcher asks of Kafka Connect."""
+
+    def status(self, name: str) -> ConnectorStatus:
+        """The connector's state; raises DataEmbassyError when Kafka Connect cannot say."""
+        ...
+
+    def restart_failed(self, name: str) -> None:
+        """Restart what failed."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Health:
+    """What is known of one register's connector; times are seconds since 1970."""
+
+    state: str = "UNKNOWN"
+    cause: str | None = None
+    cause_at: float | None = None
+    restarts: int = 0
+    changed_at: float = 0.0
+
+
+class Watcher:
+    """Looks at every connector once a step. State is kept in files, so that it outlives this process."""
+
+    def __init__(
+        self, registers: Iterable[str], connectors: Connectors, folder: Path, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._connectors = connectors
+        self._folder = folder
+        self._clock = clock
+        self._known = {name: read_health(folder, name) or Health() for name in registers}
+        self._pauses = dict.fromkeys(self._known, PAUSE_SECONDS_MIN)
+        self._restart_at: dict[str, float] = {}
+
+    def step(self) -> None:
+        """Look at every connector; restart the failed ones whose pause is over."""
+        for register in self._known:
+            try:
+                status = self._connectors.status(connector_name(register))
+                self._note(register, status)
+                if status.state == FAILED:
+                    self._restart(register)
+            except DataEmbassyError as error:
+                self._note(register, ConnectorStatus(state="UNREACHABLE", cause=error.message))
+
+    def _note(self, register: str, status: ConnectorStatus) -> None:
+        health, now = self._known[register], self._clock()
+        metrics.CONNECTOR_RUNNING.labels(register).set(1 if status.is_running else 0)
+        is_news = status.state != health.state or (status.cause is not None and status.cause != health.cause)
+        if status.is_running:
+            self._restart_at.pop(register, None)
+            if not is_news and now - health.changed_at > SETTLED_SECONDS:
+                self._pauses[register] = PAUSE_SECONDS_MIN
+        if not is_news:
+            return
+        if status.state != health.state:
+            health.state, health.changed_at = status.state, now
+        if status.cause is not None:
+            health.cause, health.cause_at = status.cause, now
+        _LOG.info("connector", register=register, state=status.state, cause=status.cause)
+        _write_health(self._folder, register, health)
+
+    def _restart(self, register: str) -> None:
+        now = self._clock()
+        if now < self._restart_at.setdefault(register, now + self._pauses[register]):
+            return
+        del self._restart_at[register]
+        self._pauses[register] = min(2 * self._pauses[register], PAUSE_SECONDS_MAX)
+        self._connectors.restart_failed(connector_name(register))
+        health = self._known[register]
+        health.restarts += 1
+        metrics.CONNECTOR_RESTARTS.labels(register).inc()
+        _LOG.info("connector restarted", register=register, restarts=health.restarts)
+        _write_health(self._folder, register, health)
+
+
+def watch(site: Site, stop: threading.Event) -> None:
+    """Watch all connectors of this site until `stop` is set. Runs in a thread of the pulse process."""
+    if site.connect is None:
+        raise ConfigError("only home has connectors to watch", remedy="run it at home")
+    with ConnectClient(site.connect.url) as client:
+        watcher = Watcher(site.registers, client, health_folder(site))
+        while not stop.is_set():
+            watcher.step()
+            stop.wait(INTERVAL_SECONDS)
+
+
+def health_folder(site: Site) -> Path:
+    """Where the watcher keeps what it knows."""
+    return site.state / "connectors"
+
+
+def read_health(folder: Path, register: str) -> Health | None:
+    """What the watcher last knew; None when it knows nothing, or an older form."""
+    try:
+        return Health(**json.loads((folder / f"{register}.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write_health(folder: Path, register: str, health: Health) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / f"{register}.json.new"
+    new.write_text(json.dumps(asdict(health)))
+    new.replace(folder / f"{register}.json")
