@@ -28,8 +28,8 @@ final class AvroWriter {
 
     /** An int or a long: zigzag, then seven bits a byte, low bits first. */
     AvroWriter number(long value) {
-        reserve(10);
         long rest = (value << 1) ^ (value >> 63);
+        reserve((70 - Long.numberOfLeadingZeros(rest | 1)) / 7);
         while ((rest & ~0x7FL) != 0) {
             bytes[size++] = (byte) (rest & 0x7F | 0x80);
             rest >>>= 7;
