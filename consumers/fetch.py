@@ -103,6 +103,8 @@ class Fetcher(threading.Thread):
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.items: queue.Queue[Item] = queue.Queue(AHEAD_MAX)
+        self.lane_end: int | None = None
+        """End of the lane as the last fetch told it."""
         self._lane, self._reader, self._assembler = lane, reader, assembler
         self._schemas = schemas
         self._decoder = Decoder(schemas)
@@ -139,6 +141,7 @@ class Fetcher(threading.Thread):
             waits = self._assembler.has_frames
             seconds = _IDLE_SECONDS if not waits else _FULL_SECONDS if self.items.full() else 0.0
             envelopes = self._lane.poll(ENVELOPES_PER_POLL, seconds)
+            self.lane_end = self._lane.known_end()
             if self._stopping.is_set():
                 raise _Stopping
             for lane_offset, envelope in envelopes:

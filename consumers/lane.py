@@ -32,6 +32,8 @@ class Lane(Protocol):
 
     def fetch(self, offset: int) -> bytes: ...  # noqa: D102
 
+    def known_end(self) -> int | None: ...  # noqa: D102
+
 
 class KafkaLane:
     """A lane on the embassy's broker. One thread reads; `close` after it ended."""
@@ -95,7 +97,11 @@ class KafkaLane:
         return low, high
 
     def known_end(self) -> int | None:
-        """End of the lane as of the last fetch; None when it is not known yet."""
+        """End of the lane as of the last fetch; None when it is not known yet.
+
+        Only for the thread that polls: called beside a poll it never returns (confluent-kafka 2.16 keeps the
+        interpreter's lock while it waits).
+        """
         _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, _PARTITION), cached=True)
         return None if high < 0 else high
 

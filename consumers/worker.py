@@ -299,7 +299,7 @@ class StandbyWorker(threading.Thread):
         fetcher.start()
         try:
             self.phase = Phase.APPLYING
-            self._apply_all(connection, lane, fetcher, position)
+            self._apply_all(connection, fetcher, position)
         finally:
             fetcher.stop()
             fetcher.join()
@@ -311,14 +311,14 @@ class StandbyWorker(threading.Thread):
             discarded=metrics.DISCARDED.labels(name).inc,
         )
 
-    def _apply_all(self, connection: Connection, lane: KafkaLane, fetcher: Fetcher, position: StandbyPosition) -> None:
+    def _apply_all(self, connection: Connection, fetcher: Fetcher, position: StandbyPosition) -> None:
         writer = _Writer(connection, position, self._register.name)
         while not self._stopping.is_set():
             try:
                 item = fetcher.items.get(timeout=INTERVAL_SECONDS)
             except queue.Empty:
                 item = None
-            self.lane_end = lane.known_end()
+            self.lane_end = fetcher.lane_end
             match item:
                 case Ready():
                     if writer.write(item):
