@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from deploy.local import broker, leftovers, postgres, registers, services, sites
-from deploy.local.jars import JarPaths, exclusive, jars, locks_folder, silent
+from deploy.local.jars import JarPaths, exclusive, jar_paths, jars, locks_folder, silent
 from deploy.local.layout import Layout, default_folder, load_layout, make_layout, remove
 from deploy.local.link import LinkControl
 from deploy.local.machine import LOOPBACK, LocalError, wait_until
@@ -271,7 +271,7 @@ class LocalSystem:
 
     @cached_property
     def _processes(self) -> dict[str, Process]:
-        return processes(self.layout, jars(self.say), self._heaps)
+        return processes(self.layout, jar_paths(), self._heaps)
 
     def _is_usable(self, name: str, state: ProcessState | None) -> bool:
         return state is not None and state.is_running and self._processes[self._known(name)].is_ready()

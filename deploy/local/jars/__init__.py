@@ -39,14 +39,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("EMBASSY_JARS") or checkout() / ".embassy" / "jars")
 
 
+def jar_paths() -> JarPaths:
+    """Where the jars are or will be."""
+    return JarPaths(kafka=cache_folder() / "kafka", plugins=cache_folder() / "plugins")
+
+
 def silent(_line: str) -> None:
     """Progress that nobody reads."""
 
 
 def jars(progress: Callable[[str], None] = silent) -> JarPaths:
     """Return the jars, fetching them first if they are missing. Raises LocalError when Maven fails."""
-    folder = cache_folder()
-    paths = JarPaths(kafka=folder / "kafka", plugins=folder / "plugins")
+    folder, paths = cache_folder(), jar_paths()
     wanted = hashlib.sha256(POM.read_bytes()).hexdigest()
     if _version(folder) == wanted:
         return paths
