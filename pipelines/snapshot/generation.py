@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from schemas.records import FINGERPRINTS, ORIGIN_SNAPSHOT, RecordKey, fingerprin
 
 _BATCH: Final = 5000
 _TIMEOUT_SECONDS: Final = 30.0
+_RETRY_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ def _scan(site: Site, register: Register) -> tuple[Attempt | None, bool]:
     last: Attempt | None = None
     try:
         partition = TopicPartition(register.changes_topic, 0)
-        low, high = consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_SECONDS)
+        low, high = _watermarks(consumer, partition)
         consumer.assign([TopicPartition(register.changes_topic, 0, low)])
         position = low
         while position < high:
@@ -116,6 +118,20 @@ def _scan(site: Site, register: Register) -> tuple[Attempt | None, bool]:
     finally:
         consumer.close()
     return last, low == 0
+
+
+def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """First and next offset; a topic that was just made has no leader for a moment."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_SECONDS)
+        except KafkaException:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return low, high
 
 
 def _check(message: Message) -> None:

@@ -181,3 +181,11 @@ def test_a_second_start_is_a_new_session_without_a_gap(register: CapturedRegiste
     after = register.assemble()
     assert after.run == before.run + 1
     assert after.rows(("public", "person")) == register.rows(("public", "person"))
+
+
+def test_neither_rows_nor_passwords_are_logged(register: CapturedRegister, worker: ConnectWorker) -> None:
+    register.execute("INSERT INTO person VALUES (888, 'a very private name')")
+    assert ("888", "a very private name", None, "t") in register.assemble().rows(("public", "person"))
+    assert "begins" in worker.log()
+    assert "a very private name" not in worker.log()
+    assert "capture-password" not in worker.log()

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from data_embassy.errors import CheckFailed
-from deploy.local.compare import PULSE, compare, compare_databases
+from deploy.local.compare import PULSE, compare, compare_databases, contents
 
 SCHEMA = """
 CREATE SCHEMA "Räume";
@@ -61,7 +61,7 @@ def pair(postgres) -> Iterator[Pair]:
             home.execute(SCHEMA)
         admin.execute(f"CREATE DATABASE {names[1]} TEMPLATE {names[0]}")
         with psycopg.connect(postgres.dsn(names[1])) as standby:
-            standby.execute("CREATE SCHEMA embassy_local; CREATE TABLE embassy_local.position (commit_lsn pg_lsn)")
+            standby.execute("CREATE SCHEMA embassy_local; CREATE TABLE embassy_local.position (last_end pg_lsn)")
             standby.execute("INSERT INTO embassy_local.position VALUES ('0/0')")
         yield Pair(home=postgres.dsn(names[0]), standby=postgres.dsn(names[1]))
         for name in names:
@@ -70,7 +70,7 @@ def pair(postgres) -> Iterator[Pair]:
 
 def put_position(standby: str, lsn: str) -> None:
     with psycopg.connect(standby) as connection:
-        connection.execute("UPDATE embassy_local.position SET commit_lsn = %s", (lsn,))
+        connection.execute("UPDATE embassy_local.position SET last_end = %s", (lsn,))
 
 
 def differences(pair: Pair, change: str = "") -> list[str]:
@@ -120,3 +120,17 @@ def test_standby_behind_the_snapshot_is_not_compared(pair):
     put_position(pair.standby, "0/1")
     with pytest.raises(CheckFailed, match="did not reach"):
         compare("some", pair.home, pair.standby, deadline_seconds=0.2)
+
+
+def test_contents_of_equal_databases_are_equal(pair):
+    assert contents(pair.home) == contents(pair.standby)
+    assert contents(pair.home)["public.keyless"].startswith("4 rows ")
+
+
+def test_contents_tell_a_changed_row(pair):
+    before = contents(pair.home)
+    with psycopg.connect(pair.home, autocommit=True) as home:
+        home.execute("UPDATE parted SET d = '2026-01-02'")
+        after = contents(pair.home)
+        home.execute("UPDATE parted SET d = '2026-01-01'")
+    assert {name for name in before if before[name] != after[name]} == {"public.parted_all"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.receiving import Embassy, Link, new_embassy, new_link, receiving, wait_for
+from tests.support.receiving import Embassy, Link, new_embassy, new_link, receiving
 from tests.support.synthetic_register import delete, insert, update
 
 

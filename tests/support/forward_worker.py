@@ -18,5 +18,5 @@ if __name__ == "__main__":
         for name in ("faust", "mode", "aiokafka"):
             logging.getLogger(name).setLevel(logging.INFO)
     if len(sys.argv) > 2:
-        app._group = lambda _: sys.argv[2]
+        app._group = lambda site: sys.argv[2]
     app.run_forward(load_site(Path(sys.argv[1])))

@@ -22,6 +22,7 @@ from confluent_kafka.admin import AdminClient
 from consumers.sequence import Sequence
 from data_embassy.config import Broker, Site, load_site
 from data_embassy.envelope import Header, Kind, LaneOpener
+from data_embassy.errors import TransportError
 from data_embassy.kafka import (
     MESSAGE_BYTES_MAX,
     ensure_topics,
@@ -181,7 +182,13 @@ class Bench:
         return end_of(self.brokers.embassy, self.site.registers[register].lane_topic)
 
     def has_forwarded(self, register: str) -> bool:
-        """True when the embassy can open everything that stands on the home topic."""
+        """True when the embassy can open everything that stands on the home topic; False while a broker is away."""
+        try:
+            return self._has_forwarded(register)
+        except TransportError:
+            return False
+
+    def _has_forwarded(self, register: str) -> bool:
         end = end_of(self.brokers.home, self.site.registers[register].changes_topic)
         newest = self.newest_header(register)
         return end == 0 or (newest is not None and newest.last_offset + 1 >= end)
