@@ -7,11 +7,16 @@ public final class CaptureException extends ConnectException {
     private static final long serialVersionUID = 1L;
 
     CaptureException(String message, String remedy) {
-        super(message + ". Remedy: " + remedy);
+        super(oneLine(message) + ". Remedy: " + remedy);
     }
 
     CaptureException(String message, String remedy, Throwable cause) {
-        super(message + ". Remedy: " + remedy, cause);
+        super(oneLine(message) + ". Remedy: " + remedy, cause);
+    }
+
+    /** Kafka Connect shows a stack trace; what is told must stand in its first line. */
+    private static String oneLine(String text) {
+        return text.replaceAll("\\s*\\R\\s*", " ");
     }
 
     /** The stop hidden in the causes of what Debezium threw, if there is one. */

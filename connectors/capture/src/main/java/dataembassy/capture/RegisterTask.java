@@ -1,5 +1,6 @@
 package dataembassy.capture;
 
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -157,20 +158,20 @@ public final class RegisterTask extends SourceTask {
         }
     }
 
-    /** Our own stop is shown as it is; a fault of Debezium keeps its type unless Connect would retry it in place. */
-    private static RuntimeException stopped(RuntimeException error) {
+    /** Every fault is a stop with a remedy; nothing reaches Connect that it would retry in place. */
+    private static CaptureException stopped(RuntimeException error) {
         CaptureException stop = CaptureException.within(error);
         if (stop != null) {
             return stop;
         }
-        return new ConnectException("capture stopped: " + root(error), error);
-    }
-
-    private static String root(Throwable error) {
         Throwable cause = error;
-        while (cause.getCause() != null && cause.getCause() != cause) {
+        while (!(cause instanceof SQLException) && cause.getCause() != null) {
             cause = cause.getCause();
         }
-        return cause.toString();
+        if (cause instanceof SQLException) {
+            return new CaptureException("the replication connection to the register failed: " + cause.getMessage(),
+                    "none while restarts succeed; if it lasts, see the log of the register's server", error);
+        }
+        return new CaptureException("Debezium failed: " + cause, "see the log of Kafka Connect", error);
     }
 }
