@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from data_embassy.config import load_site, site_folder
@@ -19,10 +21,12 @@ def forward() -> None:
 
 @app.command()
 def pulse() -> None:
-    """Home: let each register's clock beat once a second."""
+    """Home: let each register's clock beat once a second; restart capture tasks that failed."""
+    from connectors.watch import watch
     from pipelines.pulse import run_pulse
 
-    run_pulse(load_site(site_folder(None)))
+    site = load_site(site_folder(None))
+    run_pulse(site, loops=(partial(watch, site),))
 
 
 @app.command()
