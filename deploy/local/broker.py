@@ -99,15 +99,13 @@ def write_config(broker: Broker, jars: JarPaths) -> None:
 
 def start_command(broker: Broker, jars: JarPaths) -> list[str]:
     """Command that runs the broker in the foreground."""
-    return java_command(
-        "kafka.Kafka", str(broker.config), classpath=jars.classpath, heap_mb=broker.heap_mb, logging=broker.folder
-    )
+    return java_command("kafka.Kafka", str(broker.config), jars=jars, heap_mb=broker.heap_mb, logging=broker.folder)
 
 
 def _format(broker: Broker, jars: JarPaths) -> None:
     command = java_command(
         "kafka.tools.StorageTool", "format", "--config", str(broker.config), "--cluster-id", uuid4().hex[:22],
-        classpath=jars.classpath, heap_mb=128, logging=broker.folder,
+        jars=jars, heap_mb=128, logging=broker.folder,
     )  # fmt: skip
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=FORMAT_SECONDS_MAX, check=False

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from deploy.local.jars import JarPaths
 from deploy.local.machine import LocalError
 
 LOG4J = """\
@@ -31,7 +32,7 @@ Configuration:
 """
 
 
-def java_command(main_class: str, *arguments: str, classpath: str, heap_mb: int, logging: Path) -> list[str]:
+def java_command(main_class: str, *arguments: str, jars: JarPaths, heap_mb: int, logging: Path) -> list[str]:
     """Command line for one JVM.
 
     The serial collector: heaps are small, cores are few, and a record of 64 MiB needs one contiguous piece, which
@@ -45,11 +46,11 @@ def java_command(main_class: str, *arguments: str, classpath: str, heap_mb: int,
         f"-Xmx{heap_mb}m",
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
-        "-Xshare:auto",
+        *([f"-XX:SharedArchiveFile={jars.archive}"] if jars.archive.exists() else []),
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={logging / 'log4j2.yaml'}",
         "-cp",
-        classpath,
+        jars.classpath,
         main_class,
         *arguments,
     ]

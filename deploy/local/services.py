@@ -142,7 +142,7 @@ def connect_command(layout: Layout, jars: JarPaths, heaps: Heaps) -> list[str]:
     folder = layout.service("home", "connect")
     return java_command(
         "org.apache.kafka.connect.cli.ConnectDistributed", str(folder / "connect.properties"),
-        classpath=jars.classpath, heap_mb=heaps.connect, logging=folder,
+        jars=jars, heap_mb=heaps.connect, logging=folder,
     )  # fmt: skip
 
 

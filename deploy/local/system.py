@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from deploy.local import broker, leftovers, postgres, registers, services, sites
-from deploy.local.jars import JarPaths, exclusive, jar_paths, jars, locks_folder, silent
+from deploy.local.jars import JarPaths, exclusive, jar_paths, locks_folder, silent
 from deploy.local.layout import Layout, default_folder, load_layout, make_layout, remove
 from deploy.local.link import LinkControl
 from deploy.local.machine import LOOPBACK, LocalError, wait_until
@@ -24,6 +24,7 @@ from deploy.local.services import Heaps
 from deploy.local.standbys import grant_link, prepare_standby_server
 from deploy.local.supervise import ProcessState, Supervisor
 from deploy.local.trust import ensure_keys
+from deploy.local.warm import warm_jars
 
 START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
@@ -84,7 +85,7 @@ class LocalSystem:
             wanted = PROCESSES if has_roles else (*SERVICES, CONNECT)
             sites.write_sites(layout, now=dt.datetime.now(dt.UTC))
             ensure_keys(layout)
-            paths = jars(self.say)
+            paths = warm_jars(self.say)
             self._prepare(layout, paths)
             self._supervisor.write_config([process.program for process in self._processes.values()])
             self._supervisor.start()

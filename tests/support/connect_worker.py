@@ -30,7 +30,7 @@ class ConnectWorker:
         self._write(bootstrap, port)
         self._command = java_command(
             "org.apache.kafka.connect.cli.ConnectDistributed", str(folder / "connect.properties"),
-            classpath=jars().classpath, heap_mb=heap_mb, logging=folder,
+            jars=jars(), heap_mb=heap_mb, logging=folder,
         )  # fmt: skip
 
     def _write(self, bootstrap: str, port: int) -> None:

@@ -20,11 +20,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.local import broker, postgres
-from deploy.local.jars import jars
 from deploy.local.leftovers import is_alive
 from deploy.local.machine import LOOPBACK, free_ports, is_root, wait_until
 from deploy.local.services import Heaps
 from deploy.local.system import LocalSystem
+from deploy.local.warm import warm_jars
 
 _PR_SET_PDEATHSIG = 1
 _SYSTEM = "system"
@@ -55,7 +55,7 @@ def plain_broker(*, heap_mb: int = 256, settings: Mapping[str, str] | None = Non
         chosen = broker.Broker(
             folder=folder, controller_port=controller, listeners=(listener,), heap_mb=heap_mb, settings=settings or {}
         )
-        paths = jars()
+        paths = warm_jars()
         broker.write_config(chosen, paths)
         bootstrap = f"{LOOPBACK}:{port}"
         with _process(broker.start_command(chosen, paths), folder / "log", stop=signal.SIGKILL) as process:

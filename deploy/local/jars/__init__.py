@@ -29,6 +29,11 @@ class JarPaths:
     plugins: Path
 
     @property
+    def archive(self) -> Path:
+        """Archive of loaded classes beside the jars; a JVM does without while it is missing."""
+        return self.kafka.parent / "classes.jsa"
+
+    @property
     def classpath(self) -> str:
         """Class path of brokers, Connect and their tools."""
         return f"{self.kafka}/*"

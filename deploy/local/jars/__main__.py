@@ -3,7 +3,8 @@
 import sys
 
 from data_embassy.errors import DataEmbassyError
-from deploy.local.jars import capture_jar, jars
+from deploy.local.jars import capture_jar
+from deploy.local.warm import warm_jars
 
 
 def _say(line: str) -> None:
@@ -13,7 +14,7 @@ def _say(line: str) -> None:
 def main() -> int:
     """Make what is missing; returns the exit code."""
     try:
-        jars(_say)
+        warm_jars(_say)
         capture_jar(_say)
     except DataEmbassyError as error:
         sys.stderr.write(error.diagnostics() + "\n")
