@@ -1,4 +1,4 @@
-"""A small embassy for tests: a lane on a real broker, a real server for standbys, a receiver in this process or its own."""
+"""A small embassy for tests: a lane on a real broker, a real server, a receiver in this process or in its own."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Link:
     def rows(self, database: str | None = None) -> dict[int, str | None]:
         """What the standby holds."""
         with psycopg.connect(self.embassy.server.dsn(database or self.register.name)) as connection:
-            return dict(connection.execute("SELECT id, name FROM public.person").fetchall())  # type: ignore[arg-type]
+            return dict(connection.execute("SELECT id, name FROM public.person").fetchall())
 
     def is_equal(self) -> bool:
         try:
