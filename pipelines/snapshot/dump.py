@@ -92,7 +92,7 @@ def dump(target: Postgres, snapshot: str, *, programs: Path) -> Sections:
         archive = folder / "schema"
         command = [
             "pg_dump", "--format=custom", "--schema-only", "--no-password", "--encoding=UTF8", "--compress=0",
-            "--exclude-schema=embassy_local", "--lock-wait-timeout=30s", f"--snapshot={snapshot}", f"--file={archive}",
+            "--exclude-schema=embassy_local", "--lock-wait-timeout=10s", f"--snapshot={snapshot}", f"--file={archive}",
             *_LEFT_OUT,
         ]  # fmt: skip
         _run(programs, command, environment)

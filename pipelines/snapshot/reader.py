@@ -1,7 +1,9 @@
 """Reads tables in parallel: ranges of pages by COPY, then each table's digest, all under the exported snapshot.
 
-Every piece is a transaction of its own that locks its table lightly and checks, under that lock, that the table is
-still the file that it was under the snapshot: TRUNCATE and rewrites make an older snapshot see an empty table.
+TRUNCATE and rewrites make an older snapshot see an empty table. Nobody is made to wait for the snapshot if that can be
+helped: every piece is a transaction of its own that locks its table lightly and checks, under that lock, that the table
+is still the file that it was under the snapshot. Where that came to nothing, `hold` takes all the locks at once and
+keeps them, as pg_dump does: TRUNCATE and schema changes wait until the tables are read.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +30,8 @@ WORKERS: Final = 2
 _CHUNKS_WAITING_MAX: Final = 8
 _LOOK_SECONDS: Final = 0.5
 _LOCK_TIMEOUT: Final = b"SET LOCAL lock_timeout = '30s'"
+# Whoever waits for a lock behind us holds up everybody who comes after.
+_HOLD_TIMEOUT: Final = b"SET LOCAL lock_timeout = '2s'"
 
 # By the present catalog, under the lock: which table has this name now, and which file.
 _IDENTITY: Final = "SELECT o::oid::bigint, pg_relation_filenode(o)::bigint FROM (SELECT %s::regclass) AS t(o)"
@@ -70,12 +75,29 @@ class _Progress:
             return self._left[table.number] == 0
 
 
+def hold(session: Connection, snapshot: str, tables: list[Table]) -> None:
+    """Begin a transaction under the snapshot and keep every table as it is until it ends; raises SnapshotDisturbed."""
+    import_snapshot(session, snapshot)
+    keep(session, tables)
+
+
+def keep(session: Connection, tables: list[Table]) -> None:
+    """Lock every table lightly for the rest of the transaction; raises SnapshotDisturbed."""
+    try:
+        session.execute(_HOLD_TIMEOUT)
+        for table in tables:
+            _lock(session, table)
+    except psycopg.Error as error:
+        raise _explained(error) from error
+
+
 def read_tables(
-    connect: Callable[[], Connection], snapshot: str, tables: list[Table], *, workers: int = WORKERS
+    sessions: list[Connection], snapshot: str, tables: list[Table], *, are_held: bool = False
 ) -> Iterator[Chunk | TableDone]:
     """All rows of all tables, in no order but this: a table's chunks come before its TableDone.
 
-    Raises SnapshotDisturbed, SnapshotRefused, TransportError. `connect` gives an autocommitting connection.
+    Each session, an autocommitting connection, reads in a thread of its own; `are_held`: inside the transaction that
+    `hold` began. Raises SnapshotDisturbed, SnapshotRefused, TransportError.
     """
     found: queue.Queue[Chunk | TableDone | BaseException | None] = queue.Queue(_CHUNKS_WAITING_MAX)
     stopped = threading.Event()
@@ -90,24 +112,40 @@ def read_tables(
             return
         raise _Stopped
 
-    def work() -> None:
+    @contextmanager
+    def transaction(session: Connection, table: Table) -> Iterator[None]:
+        if are_held:
+            yield
+            return
+        import_snapshot(session, snapshot)
+        session.execute(_LOCK_TIMEOUT)
+        _lock(session, table)
+        yield
+        session.execute("COMMIT")
+
+    def work(session: Connection) -> None:
         try:
-            with connect() as connection:
-                while (piece := progress.take()) is not None:
-                    _read(connection, snapshot, piece, hand_over)
-                    if progress.is_last(piece.table):
-                        hand_over(_digest(connection, snapshot, piece.table))
+            while (piece := progress.take()) is not None:
+                with transaction(session, piece.table):
+                    _read(session, piece, hand_over)
+                if progress.is_last(piece.table):
+                    with transaction(session, piece.table):
+                        done = _digest(session, piece.table)
+                    hand_over(done)
             hand_over(None)
         except _Stopped:
             return
         except BaseException as error:  # noqa: BLE001 (raised again in the caller's thread)
             hand_over(error)
 
-    threads = [threading.Thread(target=work, name=f"snapshot-{i}", daemon=True) for i in range(workers)]
+    threads = [
+        threading.Thread(target=work, args=(session,), name=f"snapshot-{i}", daemon=True)
+        for i, session in enumerate(sessions)
+    ]
     for thread in threads:
         thread.start()
     try:
-        running = workers
+        running = len(sessions)
         while running:
             item = found.get()
             if item is None:
@@ -126,8 +164,7 @@ class _Stopped(Exception):
     """The caller gave up."""
 
 
-def _read(connection: Connection, snapshot: str, piece: Range, hand_over: Callable[[Chunk], None]) -> None:
-    _begin(connection, snapshot, piece.table)
+def _read(connection: Connection, piece: Range, hand_over: Callable[[Chunk], None]) -> None:
     with connection.cursor().copy(copy_sql(piece).encode()) as copy:
         for data, rows in chunks(map(bytes, copy)):
             if len(data) > CHUNK_BYTES_MAX:
@@ -136,20 +173,15 @@ def _read(connection: Connection, snapshot: str, piece: Range, hand_over: Callab
                     remedy="make the value smaller or move it out of the register: larger rows cannot be carried",
                 )
             hand_over(Chunk(table=piece.table, data=data, rows=rows))
-    connection.execute("COMMIT")
 
 
-def _digest(connection: Connection, snapshot: str, table: Table) -> TableDone:
-    _begin(connection, snapshot, table)
+def _digest(connection: Connection, table: Table) -> TableDone:
     row = connection.execute(digest_sql(table.relation_schema, table.relation_name, table.columns)).fetchone()
     assert row is not None
-    connection.execute("COMMIT")
     return TableDone(table=table, rows=row[0], digest=row[1])
 
 
-def _begin(connection: Connection, snapshot: str, table: Table) -> None:
-    import_snapshot(connection, snapshot)
-    connection.execute(_LOCK_TIMEOUT)
+def _lock(connection: Connection, table: Table) -> None:
     name = sql.Identifier(table.relation_schema, table.relation_name)
     connection.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(name))
     row = connection.execute(_IDENTITY, (table.quoted,)).fetchone()

@@ -18,12 +18,14 @@ from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
 from pipelines.snapshot.failpoint import reach
 from pipelines.snapshot.generation import Attempt, following, last_attempt, remember
 from pipelines.snapshot.plan import Table, parts
-from pipelines.snapshot.reader import Chunk, read_tables
+from pipelines.snapshot.reader import WORKERS, Chunk, hold, keep, read_tables
 from pipelines.snapshot.slot import ExportedSlot, create_slot
 from pipelines.snapshot.writer import RecordWriter
 
 _APPLICATION: Final = "data-embassy snapshot"
 _LOCK: Final = b"SELECT pg_try_advisory_lock(hashtextextended('data_embassy snapshot', 0))"
+_FREE_ATTEMPTS: Final = 1
+"""Attempts that make nobody wait. A register that truncates a table every minute would disturb all of them."""
 HELD_SECONDS_MAX: Final = 15 * 60
 """A snapshot held longer is told about: it keeps the register's VACUUM from cleaning up."""
 
@@ -95,11 +97,17 @@ def take_snapshot(site: Site, register: Register, *, report: Report, options: Op
                     attempt=attempt,
                     options=chosen,
                     report=report,
+                    is_holding=chosen.attempts_max - left > _FREE_ATTEMPTS,
                 ).take()
             except SnapshotDisturbed as error:
                 if not left:
                     raise
-                report(Progress(phase="disturbed", message=f"{error.message}: a new attempt begins"))
+                report(
+                    Progress(
+                        phase="disturbed",
+                        message=f"{error.message}: a new attempt begins; TRUNCATE and schema changes wait for it",
+                    )
+                )
                 attempt = following(attempt)
     raise AssertionError("unreachable")
 
@@ -132,6 +140,7 @@ class _Attempt:
         attempt: Attempt,
         options: Options,
         report: Report,
+        is_holding: bool,
     ) -> None:
         self._site = site
         self._register = register
@@ -140,6 +149,7 @@ class _Attempt:
         self._attempt = attempt
         self._options = options
         self._report = report
+        self._is_holding = is_holding
         self._totals = _Totals()
         self._begun = time.monotonic()
         self._estimated = 0
@@ -153,7 +163,10 @@ class _Attempt:
             replication = stack.enter_context(
                 connect(target, application_name=_APPLICATION, autocommit=True, replication=True)
             )
-            under = stack.enter_context(connect(target, application_name=_APPLICATION, autocommit=True))
+            under, *readers = [
+                stack.enter_context(connect(target, application_name=_APPLICATION, autocommit=True))
+                for _ in range(1 + WORKERS)
+            ]
             writer = stack.enter_context(
                 RecordWriter(self._site.kafka, self._register.changes_topic, self._attempt.run)
             )
@@ -177,26 +190,29 @@ class _Attempt:
             self._tables = source.tables(under)
             self._estimated = sum(table.heap_bytes for table in self._tables)
             mark = source.ddl_mark(under)
+            if self._is_holding:
+                keep(under, self._tables)
+                for reader in readers:
+                    hold(reader, slot.snapshot, self._tables)
             # (4) The schema. pg_dump reads much of the catalog as it is now, not as it was under the snapshot.
             sections = self._dump(under, slot)
             source.check_undisturbed(self._look, mark)
             self._write_section(writer, "pre-data", sections.pre_data)
             reach("after-pre-data")
             # (5) The rows.
-            self._write_tables(writer, slot)
+            self._write_tables(writer, readers, slot)
             reach("after-tables")
             self._write_section(writer, "post-data", sections.post_data)
             # (6) A schema change since the snapshot may have renamed a column while its table was read.
             source.check_undisturbed(self._look, mark)
+            # (7) A generation that may be complete is never tried again: if this process dies now, the next run takes
+            # a generation of its own.
+            done = Attempt(generation=self._attempt.generation, attempt=self._attempt.attempt, is_complete=True)
+            remember(self._site, self._register, done)
             reach("before-end")
             self._write_end(writer, under)
             writer.wait()
         reach("after-end")
-        remember(
-            self._site,
-            self._register,
-            Attempt(generation=self._attempt.generation, attempt=self._attempt.attempt, is_complete=True),
-        )
         return Taken(
             generation=self._attempt.generation,
             attempt=self._attempt.attempt,
@@ -258,11 +274,8 @@ class _Attempt:
         for number, piece in enumerate(pieces, start=1):
             writer.write("SnapshotSection", {"section": section, "part": number, "parts": len(pieces), "sql": piece})
 
-    def _write_tables(self, writer: RecordWriter, slot: ExportedSlot) -> None:
-        def connect_worker() -> Connection:
-            return connect(self._source.capture, application_name=_APPLICATION, autocommit=True)
-
-        for item in read_tables(connect_worker, slot.snapshot, self._tables):
+    def _write_tables(self, writer: RecordWriter, readers: list[Connection], slot: ExportedSlot) -> None:
+        for item in read_tables(readers, slot.snapshot, self._tables, are_held=self._is_holding):
             self._announce(writer, item.table)
             if isinstance(item, Chunk):
                 self._write_chunk(writer, item)
