@@ -25,8 +25,8 @@ Keys = Mapping[Relation, tuple[str, ...]]
 _SCRIPT: LiteralString = """
     CREATE SCHEMA data_embassy;
     CREATE SEQUENCE data_embassy.capture_session;
-    GRANT USAGE ON SCHEMA data_embassy TO data_embassy_capture;
-    GRANT USAGE ON SEQUENCE data_embassy.capture_session TO data_embassy_capture;
+    GRANT USAGE ON SCHEMA data_embassy TO test_capture;
+    GRANT USAGE ON SEQUENCE data_embassy.capture_session TO test_capture;
     CREATE TABLE data_embassy.pulse (id int PRIMARY KEY, beat bigint);
     CREATE PUBLICATION data_embassy FOR ALL TABLES;
 """
@@ -46,7 +46,7 @@ class CapturedRegister:
     def site(self) -> Site:
         """Home, with this register alone."""
         access = Postgres(
-            host=self.server.host, port=self.server.port, database=self.name, user="data_embassy_capture",
+            host=self.server.host, port=self.server.port, database=self.name, user="test_capture",
             password=PasswordFile(path=self.worker.secrets / "capture"),
         )  # fmt: skip
         source = Source(capture=access, pulse=access, slot=f"slot_{self.name}", publication="data_embassy")
@@ -142,9 +142,9 @@ def make_register(
     secret = worker.secrets / "capture"
     write_private(secret, "capture-password\n")
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'data_embassy_capture'").fetchone():
-            connection.execute("CREATE ROLE data_embassy_capture LOGIN REPLICATION PASSWORD 'capture-password'")
-            connection.execute("GRANT pg_monitor TO data_embassy_capture")
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'test_capture'").fetchone():
+            connection.execute("CREATE ROLE test_capture LOGIN REPLICATION PASSWORD 'capture-password'")
+            connection.execute("GRANT pg_monitor TO test_capture")
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     register = CapturedRegister(name=name, server=server, bootstrap=worker.bootstrap, worker=worker, keys=dict(keys))
     register.execute(tables, _SCRIPT)
