@@ -32,10 +32,12 @@ def trim_before(*, low: int, received: int | None, kept_from: int | None) -> int
 
 def delete_before(settings: Settings, topic: str, offset: int) -> None:
     """Delete the records before `offset`; raises TransportError."""
+    admin = AdminClient(settings)  # Held until the answer is there: without its client a future never ends.
     try:
-        futures = AdminClient(settings).delete_records([TopicPartition(topic, 0, offset)])
-        for future in futures.values():
+        for future in admin.delete_records([TopicPartition(topic, 0, offset)]).values():
             future.result(timeout=_ANSWER_SECONDS)
+    except TimeoutError as error:
+        raise TransportError(f"{topic} was not trimmed in time", remedy="check the broker") from error
     except KafkaException as error:
         raise TransportError(
             f"{topic} was not trimmed: {error.args[0].name()}", remedy="check the broker and the rights"
