@@ -86,11 +86,11 @@ How they came about:
 - capture: a backlog of 60,000 transactions is made while no connector runs; the rate is from the first to the last
   record of the home topic by the producer's clock. A message is a change, a Begin or an End.
 - forward: records wait on the home topic; the rate is from the first to the last envelope that another process reads
-  from the lane. Home's broker and the embassy's are real, without TLS here; the whole system below uses TLS on the link.
-- catch-up: the same changes are drained by native logical replication (one subscription, from the register's slot) and by
-  our receiver (from the lane: verify, open, decode, net effect, apply), one after the other on the same server. Native
-  decodes the write-ahead log on the way; our receiver finds that done, but opens sealed envelopes. Ours counts from its first
-  commit on. At the end every row of the standby was compared with the source: {equal}.
+  from the lane. Both brokers are real, without TLS here; the whole system below uses TLS on the link.
+- catch-up: the same changes are drained by native logical replication (one subscription, from a slot of its own) and
+  by our receiver (from the lane: verify, open, decode, net effect, apply), one after the other on the same server.
+  Native decodes the write-ahead log on the way; our receiver finds that done, but opens sealed envelopes. Ours counts
+  from its first commit on. At the end every row of the standby was compared with the source: {equal}.
 - bytes on the link: size of the envelopes on the lane, epochs included, for those changes.
 - commit to visible: a client inserts one row, its commit returns, and a reader polls the standby each millisecond.
 

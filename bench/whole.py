@@ -34,8 +34,8 @@ CREATE TABLE person (id bigint PRIMARY KEY, national_id text, given_name text, f
     address text, municipality int, status text, at timestamptz, income numeric(12,2))
 """
 FILL = """
-INSERT INTO person SELECT i, 'EE' || i, 'given ' || i % 977, 'family ' || i % 1009, '1990-01-01', 'street ' || i, i % 79,
-    'active', now(), i % 50000 FROM generate_series(1, 200000) i
+INSERT INTO person SELECT i, 'EE' || i, 'given ' || i % 977, 'family ' || i % 1009, '1990-01-01', 'street ' || i,
+    i % 79, 'active', now(), i % 50000 FROM generate_series(1, 200000) i
 """
 CHANGES = """
 DO $do$ DECLARE b bigint := {base}; n bigint; BEGIN FOR i IN 1..{transactions} LOOP
