@@ -21,13 +21,13 @@ _CANCEL_SECONDS: Final = 15.0
 
 # Who a new slot waits for: transactions that were running when it was begun, and prepared ones.
 _BLOCKERS: Final = """
-SELECT format('pid %s, user %s, application %s, state %s, open since %s', pid, usename, quote_ident(application_name),
-              state, to_char(xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'))
+SELECT format('pid %%s, user %%s, application %%s, state %%s, open since %%s', pid, usename,
+              quote_ident(application_name), state, to_char(xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'))
   FROM pg_stat_activity
  WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND backend_type <> 'walsender'
    AND xact_start < %(begun)s
 UNION ALL
-SELECT format('prepared transaction of %s since %s', owner, to_char(prepared, 'YYYY-MM-DD HH24:MI:SS TZ'))
+SELECT format('prepared transaction of %%s since %%s', owner, to_char(prepared, 'YYYY-MM-DD HH24:MI:SS TZ'))
   FROM pg_prepared_xacts WHERE prepared < %(begun)s
  ORDER BY 1 LIMIT 10
 """
@@ -64,19 +64,12 @@ def create_slot(
     deadline = time.monotonic() + seconds_max
     with ThreadPoolExecutor(1, thread_name_prefix="slot") as pool:
         future = pool.submit(replication.execute, command)
-        told: list[str] = []
-        while not _settled(future, _LOOK_SECONDS):
-            blockers = [row[0] for row in look.execute(_BLOCKERS, {"begun": begun[0]})]
-            if time.monotonic() >= deadline:
-                _give_up(replication, look, future)
-                raise SlotTimeout(
-                    f"the slot could not be made in {seconds_max:.0f} s: it waits for "
-                    + ("; ".join(blockers) or "a transaction that ended meanwhile"),
-                    remedy="end these transactions, or wait until they end, then run the snapshot again",
-                )
-            if blockers != told:
-                report("the slot waits for older transactions: " + "; ".join(blockers))
-                told = blockers
+        try:
+            _wait(look, future, begun[0], deadline=deadline, seconds_max=seconds_max, report=report)
+        except BaseException:
+            # Also when the operator gives up: the executor would wait for ever for a slot that nobody wants.
+            _give_up(replication, look, future)
+            raise
         try:
             cursor = future.result()
         except psycopg.Error as error:
@@ -87,6 +80,29 @@ def create_slot(
     row = cursor.fetchone()
     assert row is not None
     return ExportedSlot(name=row[0], is_temporary=is_temporary, consistent_point=Lsn.parse(row[1]), snapshot=row[2])
+
+
+def _wait(
+    look: Connection,
+    future: Future[Any],
+    begun: object,
+    *,
+    deadline: float,
+    seconds_max: float,
+    report: Callable[[str], None],
+) -> None:
+    told: list[str] = []
+    while not _settled(future, _LOOK_SECONDS):
+        blockers = [row[0] for row in look.execute(_BLOCKERS, {"begun": begun})]
+        if time.monotonic() >= deadline:
+            raise SlotTimeout(
+                f"the slot could not be made in {seconds_max:.0f} s: it waits for "
+                + ("; ".join(blockers) or "a transaction that ended meanwhile"),
+                remedy="end these transactions, or wait until they end, then run the snapshot again",
+            )
+        if blockers != told:
+            report("the slot waits for older transactions: " + "; ".join(blockers))
+            told = blockers
 
 
 def _settled(future: Future[Any], seconds: float) -> bool:

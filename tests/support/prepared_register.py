@@ -185,3 +185,20 @@ def contents(dsn: str, *, without: tuple[str, ...] = ()) -> dict[str, list[str]]
             for schema, name in names
             if f"{schema}.{name}" not in without
         }
+
+
+def write_site(one: PreparedRegister, folder: Path) -> None:
+    """The register's site as the folder that a process of its own reads."""
+    (folder / "registers").mkdir(parents=True, exist_ok=True)
+    (folder / "site.toml").write_text(
+        '[site]\nrole = "home"\nname = "home"\n'
+        f'[kafka]\nbootstrap = "{one.site.kafka.bootstrap}"\n'
+        '[connect]\nurl = "http://127.0.0.1:1"\n'
+        '[link]\nbootstrap = "127.0.0.1:1"\n'
+    )
+    for who in ("capture", "pulse"):
+        write_private(folder / who, f"secret-{who}")
+    (folder / "registers" / f"{one.register.name}.toml").write_text(
+        f'lane = "{one.register.lane}"\ntier = 1\n[source]\nhost = "{one.server.host}"\nport = {one.server.port}\n'
+        f'database = "{one.register.name}"\ncapture_password_file = "capture"\npulse_password_file = "pulse"\n'
+    )
