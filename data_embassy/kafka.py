@@ -68,6 +68,8 @@ def ensure_topics(broker: Broker | Link, topics: dict[str, dict[str, str]], *, r
     for name, future in admin.create_topics(wanted, operation_timeout=_CREATE_TIMEOUT_SECONDS).items():
         try:
             future.result(timeout=_CREATE_TIMEOUT_SECONDS)
+        except TimeoutError as error:
+            raise TransportError(f"topic {name} was not created in time", remedy="check the broker") from error
         except KafkaException as error:
             if error.args[0].name() == "TOPIC_ALREADY_EXISTS":
                 continue
