@@ -219,18 +219,17 @@ def bench(brokers: Brokers, *, registers: int = 1, link: str | None = None) -> I
         init_recovery(folder / "recovery-keys", home=home / "keys")
         for where, ring in ((embassy, mine), (home / "keys", theirs)):
             import_bundle(where, encode_bundle(ring.bundle()), fingerprint=ring.bundle().fingerprint)
-        (home / "site.toml").write_text(
-            f'[site]\nrole = "home"\nname = "{name}"\nstate = "state"\n[kafka]\nbootstrap = "{brokers.home}"\n'
-            f'[connect]\nurl = "http://{LOOPBACK}:1"\n[link]\nbootstrap = "{link or brokers.linked}"\n'
-        )
         made = Bench(brokers=brokers, folder=folder, worker_log=folder / "worker.log")
-        for _ in range(registers):
-            made.add_register()
         try:
             with connect_double() as made.connect:
                 (home / "site.toml").write_text(
-                    (home / "site.toml").read_text().replace(f"{LOOPBACK}:1", f"{LOOPBACK}:{made.connect.server_port}")
+                    f'[site]\nrole = "home"\nname = "{name}"\nstate = "state"\n'
+                    f'[kafka]\nbootstrap = "{brokers.home}"\n'
+                    f'[connect]\nurl = "http://{LOOPBACK}:{made.connect.server_port}"\n'
+                    f'[link]\nbootstrap = "{link or brokers.linked}"\n'
                 )
+                for _ in range(registers):
+                    made.add_register()
                 yield made
         except BaseException:
             print(made.worker_log.read_text()[-20_000:] if made.worker_log.exists() else "no worker ran")  # noqa: T201
