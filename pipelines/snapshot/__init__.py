@@ -6,7 +6,8 @@ transactions that committed up to the consistent point; everything is read under
 """
 
 from pipelines.snapshot.errors import SlotTimeout, SnapshotDisturbed, SnapshotRefused
-from pipelines.snapshot.take import Options, Progress, Taken, take_snapshot
+from pipelines.snapshot.take import take_snapshot
+from pipelines.snapshot.words import Options, Progress, Taken
 
 __all__ = [
     "Options",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from data_embassy.config import Register, Site, Source
 from data_embassy.errors import ContractError
 from data_embassy.kafka import ensure_topics, home_topic_settings, schemas_topic_settings
 from data_embassy.postgres import Connection, connect
-from data_embassy.types import Lsn
 from pipelines.snapshot import dump, source
 from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
 from pipelines.snapshot.failpoint import reach
@@ -20,6 +17,7 @@ from pipelines.snapshot.generation import Attempt, following, last_attempt, reme
 from pipelines.snapshot.plan import Table, parts
 from pipelines.snapshot.reader import WORKERS, Chunk, hold, keep, read_tables
 from pipelines.snapshot.slot import ExportedSlot, create_slot
+from pipelines.snapshot.words import Options, Progress, Report, Taken, Totals
 from pipelines.snapshot.writer import RecordWriter
 
 _APPLICATION: Final = "data-embassy snapshot"
@@ -28,46 +26,6 @@ _FREE_ATTEMPTS: Final = 1
 """Attempts that make nobody wait. A register that truncates a table every minute would disturb all of them."""
 HELD_SECONDS_MAX: Final = 15 * 60
 """A snapshot held longer is told about: it keeps the register's VACUUM from cleaning up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the operator may choose."""
-
-    slot_seconds_max: float = 120.0
-    attempts_max: int = 5
-    after_generation: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """One line of progress."""
-
-    phase: str
-    message: str
-    tables_done: int = 0
-    tables: int = 0
-    rows: int = 0
-    bytes: int = 0
-    bytes_estimated: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A complete snapshot."""
-
-    generation: int
-    attempt: int
-    consistent_point: Lsn
-    is_temporary: bool
-    tables: int
-    rows: int
-    bytes: int
-    seconds: float
-
-
-Report = Callable[[Progress], None]
 
 
 def take_snapshot(site: Site, register: Register, *, report: Report, options: Options | None = None) -> Taken:
@@ -118,15 +76,6 @@ def _value(connection: Connection, query: bytes) -> Any:
     return row[0]
 
 
-@dataclass(slots=True)
-class _Totals:
-    tables_done: int = 0
-    rows: int = 0
-    bytes: int = 0
-    chunks: dict[int, int] = field(default_factory=dict)
-    table_rows: dict[int, int] = field(default_factory=dict)
-
-
 class _Attempt:
     """One attempt at a generation."""
 
@@ -150,7 +99,7 @@ class _Attempt:
         self._options = options
         self._report = report
         self._is_holding = is_holding
-        self._totals = _Totals()
+        self._totals = Totals()
         self._begun = time.monotonic()
         self._estimated = 0
         self._tables: list[Table] = []
