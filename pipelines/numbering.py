@@ -9,10 +9,16 @@ number.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from data_embassy.errors import StreamError
 from pipelines.batches import Record
 from schemas.records import RecordKey
+
+REMEDY_GAP: Final = (
+    "start a new generation: embassy register snapshot NAME; then let the forwarder look again: "
+    "remove the register's file in the state folder, or restart it"
+)
 
 
 class HomeGap(StreamError):
@@ -28,7 +34,7 @@ def admit(expected: int, records: Sequence[Record]) -> Sequence[Record]:
     if fresh[0][0] != expected or last - expected + 1 != len(fresh):
         raise HomeGap(
             f"home offset {expected} was expected, {fresh[0][0]} came, up to {last} in {len(fresh)} records",
-            remedy="start a new generation: embassy register snapshot NAME",
+            remedy=REMEDY_GAP,
         )
     return fresh
 

@@ -12,7 +12,8 @@ from typing import Final, Protocol
 
 from data_embassy.envelope import Header, Kind
 from data_embassy.errors import EnvelopeError, StreamError
-from pipelines.batches import Record
+from pipelines.batches import Record, is_snapshot_begin
+from pipelines.numbering import HomeGap
 from pipelines.tail import (
     Bounds,
     Covered,
@@ -24,6 +25,7 @@ from pipelines.tail import (
     is_comparable,
     last_agreeing,
     newest,
+    past_gap,
 )
 
 TAIL_ENVELOPES: Final = 8
@@ -72,7 +74,13 @@ class Opening:
         tail = self._newest(lane)
         if tail is None:
             return first_start(home)
-        check_not_trimmed(tail, home)
+        try:
+            check_not_trimmed(tail, home)
+        except HomeGap:
+            begins_at = self._snapshot_begin(max(home.low, tail.last_offset + 1), home.end)
+            if begins_at is None:
+                raise
+            return past_gap(incarnation=self.new_incarnation(tail.incarnation), snapshot_begin=begins_at)
         records = self._agreeing_records(tail, home)
         if records is not None:
             return go_on(tail, records)
@@ -123,6 +131,10 @@ class Opening:
 
     def _home_records(self, first: int, last: int) -> list[Record]:
         return [(offset, key or b"", value or b"") for offset, key, value in self.home.read(first, last)]
+
+    def _snapshot_begin(self, first: int, end: int) -> int | None:
+        found = (offset for offset, key, _ in self.home.read(first, end - 1) if key and is_snapshot_begin(key))
+        return next(found, None)
 
     def _rewritten(self, tail: Covered, lane: Bounds, home: Bounds) -> Start:
         best: tuple[Covered, list[Record]] | None = None

@@ -9,19 +9,17 @@ The lane itself says how far it got; Kafka's and Faust's own offsets are hints.
    envelope that still agrees; without one it begins where the home topic begins.
 4. When the record behind that point is known to continue the numbers, nothing was lost. Otherwise the connector is
    restarted: its next session marker must leave no gap, which the embassy checks.
-5. Records that were trimmed before they could be compared or sealed are a gap: the register stops.
+5. Records that were trimmed before they could be compared or sealed are a gap: the register stops. It goes on, in a new
+   incarnation, once a snapshot began behind the gap: a generation needs nothing from before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from pipelines.batches import Record
-from pipelines.numbering import HomeGap, Numbering
-
-REMEDY_GAP: Final = "start a new generation: embassy register snapshot NAME"
+from pipelines.numbering import REMEDY_GAP, HomeGap, Numbering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +100,11 @@ def begin_again(
         is_rewritten=True,
         restarts_connector=not is_continued,
     )
+
+
+def past_gap(*, incarnation: int, snapshot_begin: int) -> Start:
+    """Rule 5: go on with the snapshot behind the gap."""
+    return Start(next_offset=snapshot_begin, incarnation=incarnation, numbering=Numbering(), is_rewritten=True)
 
 
 def last_agreeing(low: int, end: int, agrees: Callable[[int], bool]) -> int | None:

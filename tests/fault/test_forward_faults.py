@@ -250,6 +250,13 @@ def test_records_trimmed_before_they_were_sealed_stop_that_register_alone(broker
             stop = json.loads(site.stop_file(trimmed).read_text())
             site.stop_file(trimmed).unlink()
             until(site.stop_file(trimmed).exists, 30)
+            # A new generation begins behind the gap.
+            site.writer(trimmed).write_snapshot(2, chunks=5)
+            site.write(trimmed, 10)
+            site.stop_file(trimmed).unlink()
+            until(lambda: site.has_forwarded(trimmed), 60)
+        headers = [(header.incarnation > 1, header.first_offset) for header in site.headers(trimmed)]
+        assert (True, before + 10) in headers
     assert stop["cause"] == "HomeGap"
     assert "register snapshot" in stop["remedy"]
 

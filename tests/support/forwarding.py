@@ -21,7 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from consumers.sequence import Sequence
 from data_embassy.config import Broker, Site, load_site
-from data_embassy.envelope import Header, Kind, LaneOpener
+from data_embassy.envelope import Header, Kind, LaneOpener, peek
 from data_embassy.errors import TransportError
 from data_embassy.kafka import (
     MESSAGE_BYTES_MAX,
@@ -176,6 +176,11 @@ class Bench:
         """The lane as the embassy's receiver understands it."""
         keys = load_embassy_keys(self.folder / "embassy-keys", site="embassy")
         return open_lane(LaneOpener(lane=self.site.registers[register].lane, keys=keys), self.lane_messages(register))
+
+    def headers(self, register: str) -> list[Header]:
+        """Headers of the lane's records envelopes."""
+        headers = [peek(envelope) for _, _, envelope in self.lane_messages(register)]
+        return [header for header in headers if header.kind is Kind.RECORDS]
 
     def lane_end(self, register: str) -> int:
         """Envelopes on the lane."""

@@ -9,7 +9,7 @@ from pipelines.batches import Record
 from pipelines.numbering import HomeGap
 from pipelines.opening import LaneUnreadable, Opening, Recognition
 from pipelines.tail import Bounds, Start, last_agreeing
-from schemas.records import RecordKey
+from schemas.records import RecordKey, snapshot_run
 from tests.support.sealing import LANE, make_sealer, make_sites
 
 SITES = make_sites()
@@ -148,6 +148,20 @@ def test_the_agreeing_envelope_is_found_far_back_without_reading_the_lane():
 def test_records_trimmed_before_they_were_compared_are_a_gap(low):
     with pytest.raises(HomeGap):
         find(lane_of(HOME, (0, 10), (10, 20)), HOME, low=low)
+
+
+@pytest.mark.parametrize(("low", "begin"), [(11, 24), (25, 27)])
+def test_a_snapshot_behind_the_gap_begins_a_new_incarnation(low, begin):
+    snapshot = (RecordKey(2, snapshot_run(2, 1), 1).pack(), b"\xc3\x01" + bytes(8))
+    start = find(lane_of(HOME, (0, 10), (10, 20)), [*HOME[:begin], snapshot, *HOME[begin:]], low=low)
+    assert (start.next_offset, start.incarnation, start.restarts_connector) == (begin, 2, False)
+
+
+def test_a_snapshot_that_was_sealed_already_mends_no_gap():
+    snapshot = (RecordKey(2, snapshot_run(2, 1), 1).pack(), b"\xc3\x01" + bytes(8))
+    home = [*HOME[:15], snapshot, *HOME[15:]]
+    with pytest.raises(HomeGap):
+        find(lane_of(home, (0, 10), (10, 20)), home, low=11)
 
 
 def test_records_trimmed_up_to_the_tail_are_no_gap():
