@@ -23,6 +23,7 @@ import pyruhvro
 from fastavro.schema import parse_schema, to_parsing_canonical_form
 
 from consumers.apply.changes import DdlRow, Decoded, Frame, Record, ShapeChanges, arrow_schema
+from consumers.apply.encoded_size import encoded_size
 from consumers.apply.errors import BrokenFrame, DamagedChange, UnknownShape
 from schemas.records import MAGIC, PREFIX_SIZE, ChangeSchema
 
@@ -97,14 +98,16 @@ class _Parsed:
         self._table = f"{schema.relation_schema}.{schema.relation_name}"
 
     def columns(self, bodies: list[bytes]) -> pa.RecordBatch | None:
-        """All values at once; None when pyruhvro cannot, so that the slower way gives the verdict."""
+        """All values at once; None when anything is odd, so that the slower way gives the verdict."""
         try:
             batch = pyruhvro.deserialize_array(bodies, self._canonical)
+            # pyruhvro takes bytes that are not UTF-8, and ignores bytes behind a record.
+            batch.validate(full=True)
         except ValueError:
             return None
         if batch.num_rows != len(bodies) or not batch.schema.equals(self._arrow):
             return None
-        return batch
+        return batch if encoded_size(batch) == sum(map(len, bodies)) else None
 
     def records(self, bodies: list[bytes]) -> list[Record]:
         """One value after the other; raises DamagedChange."""

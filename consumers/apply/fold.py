@@ -68,45 +68,40 @@ def fold(
     `old` and `new` are the keys before and after each event. `unchanged` maps events to the positions of their
     unchanged values; `key_changes` holds those creates that directly follow the delete of their own old row.
     """
-    rows: dict[int, _Life | None] = {}
-    existed: set[int] = set()
+    rows: dict[int | None, _Life | None] = {}
+    existed: set[int | None] = set()
     released: _Life | None = None
-
-    def take(key: int | None) -> _Life:
-        if key is None:
-            raise InconsistentStream("a key is NULL")
+    for event, op in enumerate(ops):
+        key = new[event] if op == "c" else old[event]
+        if op == "c":
+            life: _Life = event
+            if event in unchanged:
+                if event not in key_changes or released is None:
+                    raise InconsistentStream("an inserted row lacks values and follows no deletion")
+                life = _inherit(event, unchanged[event], released)
+            if rows.get(key) is not None:
+                raise InconsistentStream("a row is inserted while its key exists")
+            rows[key] = life
+            continue
         if key not in rows:
             existed.add(key)
-            return (STANDBY, key, {})
-        life = rows[key]
-        if life is None:
-            raise InconsistentStream("a row is changed after its deletion")
-        return life
-
-    def put(key: int | None, life: _Life) -> None:
-        if key is None:
-            raise InconsistentStream("a key is NULL")
-        if rows.get(key) is not None:
-            raise InconsistentStream("a row is inserted while its key exists")
-        rows[key] = life
-
-    for event, op in enumerate(ops):
-        if op == "c":
-            if event not in unchanged:
-                put(new[event], event)
-            elif event in key_changes and released is not None:
-                put(new[event], _inherit(event, unchanged[event], released))
-            else:
-                raise InconsistentStream("an inserted row lacks values and follows no deletion")
-            continue
-        key = old[event]
-        life = take(key)
-        assert key is not None
-        rows[key] = None
-        if op == "u":
-            put(new[event], _inherit(event, unchanged[event], life) if event in unchanged else event)
+            last: _Life | None = (STANDBY, key, {})
         else:
-            released = life
+            last = rows[key]
+        if last is None:
+            raise InconsistentStream("a row is changed after its deletion")
+        if op == "d":
+            rows[key] = None
+            released = last
+            continue
+        if new[event] != key:
+            rows[key] = None
+            key = new[event]
+            if rows.get(key) is not None:
+                raise InconsistentStream("a row is given a key that exists")
+        rows[key] = _inherit(event, unchanged[event], last) if event in unchanged else event
+    if None in rows:
+        raise InconsistentStream("a key is NULL")
     return _collect(rows, existed)
 
 
@@ -119,14 +114,15 @@ def _inherit(event: int, unchanged: Sequence[int], life: _Life) -> _Life:
     return event, origin if STANDBY in inherited.values() else None, inherited
 
 
-def _collect(rows: Mapping[int, _Life | None], existed: AbstractSet[int]) -> Net:
+def _collect(rows: Mapping[int | None, _Life | None], existed: AbstractSet[int | None]) -> Net:
     net = Net()
     for key, life in rows.items():
-        if life is None:
+        assert key is not None
+        if isinstance(life, int):
+            (net.updated if key in existed else net.inserted).append(life)
+        elif life is None:
             if key in existed:
                 net.deleted.append(key)
-        elif isinstance(life, int):
-            (net.updated if key in existed else net.inserted).append(life)
         else:
             event, origin, cells = life
             patched = Patched(event=event, key=key, cells=cells, origin=origin)

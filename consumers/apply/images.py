@@ -103,16 +103,23 @@ def _part(table: Table, part: Slice) -> Images:
     )
 
 
-def pick(column: pa.Array, events: Sequence[int | None]) -> pa.Array:
+def pick(column: pa.Array, events: Sequence[int | None] | pa.Array) -> pa.Array:
     """The column's values at the events; None gives NULL."""
-    return column.take(pa.array(events, pa.int32()))
+    return column.take(index_of(events))
 
 
-def patch(events: list[int], position: int, patches: Mapping[int, Mapping[int, int]]) -> list[int | None]:
-    """The events that hold a column's values, for rows some of which take them from elsewhere.
+def index_of(events: Sequence[int | None] | pa.Array) -> pa.Array:
+    """The events as `pick` wants them; worth making once for several columns."""
+    return events if isinstance(events, pa.Array) else pa.array(events, pa.int32())
+
+
+def patch(events: list[int], position: int, patches: Mapping[int, Mapping[int, int]]) -> list[int | None] | None:
+    """The events that hold a column's values, for rows some of which take them from elsewhere; None: no row does.
 
     `patches` maps places in `events` to (position to event); a negative event stands for no value.
     """
+    if not any(position in cells for cells in patches.values()):
+        return None
     chosen: list[int | None] = list(events)
     for place, cells in patches.items():
         if position in cells:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from consumers.apply.images import Images
+from consumers.apply.images import Images, pick
 from consumers.apply.table import Table
 
 Ranker = Callable[[Table, Sequence[pa.Array]], list[int]]
@@ -33,11 +33,10 @@ def number_keys(table: Table, images: Images, rank: Ranker) -> Keys:
     """Number the keys of a table's changes; `rank` is asked only for types without canonical text."""
     positions = table.key_positions
     columns = [pa.concat_arrays([images.old(p), images.after[p]]) for p in positions]
-    ids = _encode(columns)
-    first = _first_places(ids)
-    texts = [column.take(first) for column in columns]
-    numbers: list[int | None] = ids.to_pylist()
-    if not all(column.is_canonical for column in table.key) and len(first):
+    numbers: list[int | None] = _encode(columns).to_pylist()
+    first = _first_places(numbers)
+    texts = [pick(column, first) for column in columns]
+    if first and not all(column.is_canonical for column in table.key):
         classes = rank(table, texts)
         by_class: dict[int, int] = {}
         merged = [by_class.setdefault(rank_, i) for i, rank_ in enumerate(classes)]
@@ -58,8 +57,12 @@ def _encode(columns: Sequence[pa.Array]) -> pa.Array:
     return ids
 
 
-def _first_places(ids: pa.Array) -> pa.Array:
-    """Where each number stands first."""
-    table = pa.table({"id": ids, "place": pa.array(range(len(ids)), pa.int32())})
-    found = table.filter(pc.is_valid(table["id"])).group_by("id").aggregate([("place", "min")]).sort_by("id")
-    return found["place_min"].combine_chunks()
+def _first_places(numbers: Sequence[int | None]) -> list[int]:
+    """Where each number stands first; numbers are given in the order of first appearance."""
+    places: list[int] = []
+    expected = 0
+    for place, number in enumerate(numbers):
+        if number == expected:
+            places.append(place)
+            expected += 1
+    return places

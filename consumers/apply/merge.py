@@ -24,7 +24,7 @@ from psycopg import sql
 from consumers.apply import statements
 from consumers.apply.errors import Divergence, UnidentifiedRow
 from consumers.apply.fold import InconsistentStream, Net, Patched, fold
-from consumers.apply.images import Images, patch, pick
+from consumers.apply.images import Images, index_of, patch, pick
 from consumers.apply.keys import Keys, number_keys
 from consumers.apply.staging import Staging, copy_columns, raw_cursor
 from consumers.apply.table import Table
@@ -53,7 +53,8 @@ class KeyedMerge:
         if stage is not None:
             self._write_staged(table, stage, plan)
         if plan.direct:
-            columns = [(table.columns[p].name, plan.direct_column(images, p)) for p in table.writable]
+            values = plan.direct_columns(images)
+            columns = [(table.columns[p].name, values[p]) for p in table.writable]
             copy_columns(self._connection, statements.target(table), columns)  # (7)
         return stage
 
@@ -81,7 +82,7 @@ class KeyedMerge:
         columns = [
             ("kind", pa.array(plan.kinds, pa.int16())),
             ("pattern", pa.array(plan.pattern_numbers, pa.int32())),
-            *((f"c{p}", plan.column(images, p)) for p in range(len(table.columns))),
+            *((f"c{p}", column) for p, column in enumerate(plan.columns(images))),
         ]
         if any(origin is not None for origin in plan.origins):
             columns += [
@@ -180,13 +181,22 @@ class _Plan:
         for kind, change in ((statements.KIND_UPDATE, -count), (statements.KIND_REPLACE, count)):
             self._counts[pattern, kind] = self._counts.get((pattern, kind), 0) + change
 
-    def column(self, images: Images, position: int) -> pa.Array:
-        """A column of the staged rows."""
-        return pick(images.after[position], patch(self.events, position, self.patches))
+    def columns(self, images: Images) -> list[pa.Array]:
+        """The columns of the staged rows."""
+        return _columns(images, self.events, self.patches)
 
-    def direct_column(self, images: Images, position: int) -> pa.Array:
-        """A column of the directly inserted rows."""
-        return pick(images.after[position], patch(self.direct, position, self.direct_patches))
+    def direct_columns(self, images: Images) -> list[pa.Array]:
+        """The columns of the directly inserted rows."""
+        return _columns(images, self.direct, self.direct_patches)
+
+
+def _columns(images: Images, events: list[int], patches: dict[int, dict[int, int]]) -> list[pa.Array]:
+    index = index_of(events)
+    columns = []
+    for position, column in enumerate(images.after):
+        patched = patch(events, position, patches)
+        columns.append(pick(column, index if patched is None else patched))
+    return columns
 
 
 def _plan(table: Table, net: Net) -> _Plan:

@@ -28,32 +28,24 @@ class Staging:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._names: dict[tuple[str, str, str], sql.Identifier] = {}
-        self._abandoned: list[sql.Identifier] = []
-        self._counter = 0
 
     def forget(self) -> None:
         """Shapes may have changed, or a rollback took tables away: make them anew at next use."""
-        self._abandoned += self._names.values()
         self._names.clear()
 
     def empty(self, table: Table, purpose: str, create: Create) -> sql.Identifier:
         """The empty staging table of this purpose."""
-        self._drop_abandoned()
-        name = self._names.get((table.schema, table.name, purpose))
-        if name is None:
-            self._counter += 1
-            name = sql.Identifier(_TEMPORARY, f"stage_{self._counter}")
-            self._connection.execute(create(table, name))
-            self._names[table.schema, table.name, purpose] = name
-        else:
+        place = (table.schema, table.name, purpose)
+        name = self._names.get(place)
+        if name is not None:
             self._connection.execute(sql.SQL("TRUNCATE {}").format(name))
+            return name
+        name = sql.Identifier(_TEMPORARY, f"stage_{len(self._names)}")
+        # What was made under this name before `forget` may or may not have survived.
+        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
+        self._connection.execute(create(table, name))
+        self._names[place] = name
         return name
-
-    def _drop_abandoned(self) -> None:
-        if self._abandoned:
-            names = sql.SQL(", ").join(self._abandoned)
-            self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(names))
-            self._abandoned.clear()
 
 
 def copy_columns(connection: Connection, name: sql.Identifier, columns: Sequence[tuple[str, pa.Array]]) -> int:

@@ -1,0 +1,53 @@
+"""Groups are cut at truncates, and only there."""
+
+from consumers.apply.changes import Decoded, Frame, ShapeChanges
+from consumers.apply.segments import cut_segments
+from schemas.records import ChangeSchema
+
+Summary = list[tuple[dict[str, tuple[int, int]], list[str]]]
+
+
+def group(ops: str, *frame_sizes: int) -> Decoded:
+    """Operations of the tables a and b, alternating: a c, b d, a t ... written as `ac bd at`."""
+    changes = ops.split()
+    shapes = []
+    for table in sorted({change[0] for change in changes}):
+        places = [place for place, change in enumerate(changes) if change[0] == table]
+        schema = ChangeSchema.build("public", table, ("id",))
+        shapes.append(ShapeChanges(schema=schema, places=places, ops=[changes[p][1] for p in places], records=[]))
+    frames, first = [], 0
+    for size in frame_sizes or (len(changes),):
+        frames.append(Frame(transaction=first, commit_lsn=1, event_count=size, first=first, last=first + size))
+        first += size
+    return Decoded(frames=tuple(frames), shapes=tuple(shapes), count=len(changes), pulses=(), ddl=())
+
+
+def cut(decoded: Decoded) -> Summary:
+    return [
+        ({name: (part.first, part.last) for (_, name), (part,) in s.tables.items()}, [n for _, n in s.truncated])
+        for s in cut_segments(decoded)
+    ]
+
+
+def test_group_without_truncate_is_one_segment() -> None:
+    assert cut(group("ac bc ac")) == [({"a": (0, 2), "b": (0, 1)}, [])]
+
+
+def test_changes_stand_before_or_after_a_truncate() -> None:
+    assert cut(group("ac bc at ac")) == [({"a": (0, 1), "b": (0, 1)}, ["a"]), ({"a": (2, 3)}, [])]
+
+
+def test_truncates_in_a_row_go_together() -> None:
+    assert cut(group("at bt")) == [({}, ["a", "b"])]
+
+
+def test_truncates_of_two_transactions_stay_apart() -> None:
+    assert cut(group("at bt", 1, 1)) == [({}, ["a"]), ({}, ["b"])]
+
+
+def test_repeated_truncate_names_its_table_once() -> None:
+    assert cut(group("at at bt")) == [({}, ["a", "b"])]
+
+
+def test_change_between_truncates_keeps_them_apart() -> None:
+    assert cut(group("at bc bt")) == [({}, ["a"]), ({"b": (0, 1)}, ["b"])]
