@@ -294,7 +294,8 @@ def _create(connection: Connection, database: str) -> None:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(database))
         )
-    except psycopg.errors.DuplicateDatabase:
+    except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+        # Another thread or process was faster.
         return
 
 

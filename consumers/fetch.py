@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -114,6 +115,7 @@ class Fetcher(threading.Thread):
         self._observer = observer or Observer()
         self._stopping = threading.Event()
         self._discarded = 0
+        self._polled: deque[tuple[int, bytes]] = deque()
 
     def stop(self) -> None:
         """End soon; hand nothing more over."""
@@ -144,10 +146,9 @@ class Fetcher(threading.Thread):
             self.lane_end = self._lane.known_end()
             if self._stopping.is_set():
                 raise _Stopping
-            for lane_offset, envelope in envelopes:
-                if self._is_at_goal():
-                    break
-                self._take(lane_offset, envelope)
+            self._polled.extend(envelopes)
+            while self._polled and not self._is_at_goal():
+                self._take(*self._polled.popleft())
             if not envelopes and waits and not self.items.full():
                 self._hand_over()
         self._hand_over()
@@ -225,15 +226,12 @@ class Fetcher(threading.Thread):
         if not isinstance(error, Gapped):
             return error
         deadline = time.monotonic() + LOOK_AHEAD_SECONDS
-        looked = 0
-        while looked < LOOK_AHEAD_ENVELOPES and not self._stopping.is_set():
-            left = deadline - time.monotonic()
-            found = self._lane.poll(LOOK_AHEAD_ENVELOPES - looked, left) if left > 0 else []
-            if not found:
-                break
+        found, looked = list(self._polled) or self._lane.poll(LOOK_AHEAD_ENVELOPES, LOOK_AHEAD_SECONDS), 0
+        while found and looked < LOOK_AHEAD_ENVELOPES and not self._stopping.is_set():
             looked += len(found)
             if any(self._reader.holds(envelope, error.expected) for _, envelope in found):
                 return Reordered(expected=error.expected, found=error.found)
+            found = self._lane.poll(LOOK_AHEAD_ENVELOPES, max(0.0, deadline - time.monotonic()))
         return error
 
     def _frames_to_goal(self, group: Group) -> int | None:

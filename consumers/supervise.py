@@ -121,22 +121,22 @@ class RegisterReceiver(threading.Thread):
         self._note_generations(control)
         standbys = control.standbys(self.register.name)
         live = next((one for one in standbys if one.state == "live"), None)
-        candidates = [one for one in standbys if one.state != "live"]
-        candidate = candidates[-1] if candidates else None
-        for superseded in candidates[:-1]:
-            self._drop(control, superseded)
-        wanted = [one for one in (live, candidate) if one is not None]
+        candidates, superseded = sort_candidates(live, [one for one in standbys if one.state != "live"])
+        for one in superseded:
+            self._drop(control, one)
+        wanted = [one for one in (live, *candidates) if one is not None]
         self._end_unwanted(wanted)
         self._heed_operator()
-        self._give_up_switch(live, candidate)
+        self._give_up_switch(live, candidates)
         for one in wanted:
             if one.database not in self._workers and not (self._is_switching and one is live):
                 self._start_worker(control, one)
         self.live = None if live is None else self._workers.get(live.database)
         self._judge(control)
         self._scout_if_needed(standbys)
-        if candidate is not None and time.monotonic() >= self._switch_after:
-            self._switch_if_level(control, live, candidate)
+        for candidate in reversed(candidates):
+            if time.monotonic() >= self._switch_after and self._switch_if_level(control, live, candidate):
+                break
 
     def _start_worker(self, control: Control, target: Standby) -> None:
         around = self._around
@@ -280,28 +280,32 @@ class RegisterReceiver(threading.Thread):
 
     # -- switching ----------------------------------------------------------------------------------------------------
 
-    def _switch_if_level(self, control: Control, live: Standby | None, candidate: Standby) -> None:
+    def _switch_if_level(self, control: Control, live: Standby | None, candidate: Standby) -> bool:
+        """True when names changed, or could not: what this step knows of the standbys is outdated then."""
         worker = self._workers[candidate.database]
-        if worker.position is None or worker.phase is not Phase.APPLYING:
-            return
-        if live is not None:
-            other = self._workers.get(live.database)
-            if other is not None and not _is_missing(other):
-                if other.position is None or worker.position.last_end < other.position.last_end:
-                    return
-                if other.phase is not Phase.STOPPED and not self._is_switching:
-                    # The live one must not run ahead while the databases change names.
-                    self._is_switching = True
-                    other.stop()
-                    other.join()
-                    if worker.position.last_end < other.position.last_end:
-                        return
+        position = worker.position
+        if position is None:
+            return False
+        other = None if live is None else self._workers.get(live.database)
+        if other is not None and not _is_missing(other):
+            if worker.phase is not Phase.APPLYING:
+                return False
+            if other.position is None or position.last_end < other.position.last_end:
+                return False
+            if other.phase is not Phase.STOPPED and not self._is_switching:
+                # The live one must not run ahead while the databases change names.
+                self._is_switching = True
+                other.stop()
+                other.join()
+                if position.last_end < other.position.last_end:
+                    return False
         self._switch(control, live, candidate)
+        return True
 
-    def _give_up_switch(self, live: Standby | None, candidate: Standby | None) -> None:
-        """The live one works again when the candidate for which it was ended stopped or went."""
-        worker = None if candidate is None else self._workers.get(candidate.database)
-        if self._is_switching and (worker is None or worker.phase is Phase.STOPPED):
+    def _give_up_switch(self, live: Standby | None, candidates: list[Standby]) -> None:
+        """The live one works again when the candidates for which it was ended stopped or went."""
+        workers = [self._workers.get(one.database) for one in candidates]
+        if self._is_switching and all(worker is None or worker.phase is Phase.STOPPED for worker in workers):
             self._is_switching = False
             if live is not None:
                 self._end(live.database)
@@ -319,6 +323,19 @@ class RegisterReceiver(threading.Thread):
             self._is_switching = False
         _log.info("live", register=self.register.name, generation=candidate.generation, attempt=candidate.attempt)
         self._clean(control)
+
+
+def sort_candidates(live: Standby | None, others: list[Standby]) -> tuple[list[Standby], list[Standby]]:
+    """Those that should work beside the live one, and those that nothing will come of. Oldest generation first.
+
+    The newest works, for it takes over. Without a live one the oldest works too: the newest may never be complete.
+    """
+    rebuilt = [one for one in others if one.state == "replayed"]
+    loading = [one for one in others if one.state == "loading"]
+    outdated = [one for one in loading if live is not None and one.run <= live.run]
+    loading = [one for one in loading if one not in outdated]
+    kept = loading[-1:] if live is not None or rebuilt else [*loading[:1], *loading[1:][-1:]]
+    return [*rebuilt, *kept], outdated + [one for one in loading if one not in kept]
 
 
 def make_live(

@@ -148,6 +148,7 @@ class Home:
         self.history: list[tuple[int, list[Change]]] = []
         self.first_lsn: list[int] = []
         self.lsn = self.source.lsn
+        self._lost: int | None = None
 
     def transact(self, count: int) -> None:
         """The register commits; nothing is captured yet."""
@@ -187,8 +188,7 @@ class Home:
             del self.source.log[lost]
 
     def _contiguous(self, first: int, start: int, ends: list[int]) -> int:
-        lost = getattr(self, "_lost", None)
-        self._lost = None
+        lost, self._lost = self._lost, None
         if lost is None:
             return len(self.history)
         return first + sum(end <= lost for end in ends)

@@ -235,7 +235,10 @@ class SyntheticRegister:
 
 def seal_epoch(sealer: HomeSealer, next_offset: int, lane_offset: int, *, generation: int | None = None) -> bytes:
     """An epoch envelope that will stand at `lane_offset`."""
-    envelope = sealer.begin_epoch(next_offset=next_offset, schemas=[], generation=generation)
+    restated = [
+        encode("Schema", {"fingerprint": schema.fingerprint, "json": schema.json}) for schema in (PERSON, PULSE, DDL)
+    ]
+    envelope = sealer.begin_epoch(next_offset=next_offset, schemas=restated, generation=generation)
     sealer.epoch_acknowledged(lane_offset)
     return envelope
 
