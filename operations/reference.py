@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from data_embassy import metrics
@@ -36,14 +36,15 @@ def cli_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _describe(command: click.Command, path: tuple[str, ...], lines: list[str]) -> None:
-    if isinstance(command, click.Group):
+def _describe(command: Any, path: tuple[str, ...], lines: list[str]) -> None:
+    """Typer brings its own copy of click, so commands are told apart by what they have."""
+    if hasattr(command, "commands"):
         for name in sorted(command.commands):
             _describe(command.commands[name], (*path, name), lines)
         return
-    arguments = [p for p in command.params if isinstance(p, click.Argument)]
-    options = [p for p in command.params if isinstance(p, click.Option)]
-    usage = " ".join([*path, *(f"{a.human_readable_name}" for a in arguments)])
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    usage = " ".join([*path, *(a.name.upper() for a in arguments)])
     lines += [f"## `{usage}`\n", (command.help or "").strip() + "\n"]
     lines += [f"- `{', '.join(o.opts)}`: {o.help or ''}" for o in options]
     lines += [""] if options else []
