@@ -41,6 +41,7 @@ _FLOW: Final[dict[str, str]] = {
     "slot.retry.delay.ms": "4000",
     "executor.shutdown.timeout.ms": "3000",
 }
+# The worker must run without exactly.once.source.support: control records of transactions would be holes in the topic.
 _PRODUCER: Final[dict[str, str]] = {
     "acks": "all",
     "enable.idempotence": "true",

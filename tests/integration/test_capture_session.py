@@ -9,7 +9,7 @@ import pytest
 from connectors.client import ConnectClient
 from connectors.plan import plan
 from connectors.watch import Watcher
-from data_embassy.errors import DataEmbassyError
+from data_embassy.errors import ConfigError
 from deploy.local.machine import wait_until
 from schemas import records
 from tests.support.captured_register import CapturedRegister, make_register
@@ -68,6 +68,12 @@ def test_an_unprepared_register_stops_capture_with_a_remedy(register: CapturedRe
     register.execute("DROP SEQUENCE data_embassy.capture_session")
     register.apply()
     assert "embassy register prepare" in (register.wait_for("FAILED").cause or "")
+
+
+def test_a_missing_publication_stops_capture_with_a_remedy(register: CapturedRegister) -> None:
+    register.execute("DROP PUBLICATION data_embassy")
+    register.apply()
+    assert "publication data_embassy does not publish every change" in (register.wait_for("FAILED").cause or "")
 
 
 def test_no_session_begins_while_another_holds_the_slot(register: CapturedRegister) -> None:
@@ -153,5 +159,5 @@ def test_a_record_of_60_mib_passes_and_a_larger_one_stops(register: CapturedRegi
 
 def test_a_configuration_that_would_drop_rows_is_refused(register: CapturedRegister) -> None:
     wanted = plan(register.site, register.name)
-    with ConnectClient(register.worker.url) as client, pytest.raises(DataEmbassyError, match=r"skipped\.operations=t"):
+    with ConnectClient(register.worker.url) as client, pytest.raises(ConfigError, match=r"skipped\.operations=t"):
         client.put(wanted.name, wanted.config | {"skipped.operations": "t"})

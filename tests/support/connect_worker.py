@@ -28,7 +28,7 @@ class ConnectWorker:
         self.url = f"http://{LOOPBACK}:{port}"
         self._process: subprocess.Popen[bytes] | None = None
         self._write(bootstrap, port)
-        self._command = java_command(
+        self._command = _dies_with_parent() + java_command(
             "org.apache.kafka.connect.cli.ConnectDistributed", str(folder / "connect.properties"),
             jars=jars(), heap_mb=heap_mb, logging=folder,
         )  # fmt: skip
@@ -67,8 +67,8 @@ class ConnectWorker:
         """Start the worker and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
         wait_until(self._answers, seconds=START_SECONDS_MAX, what="Kafka Connect answers")
 
     def _answers(self) -> bool:
@@ -101,6 +101,12 @@ class ConnectWorker:
     def log(self) -> str:
         """Everything the worker logged."""
         return (self.folder / "log").read_text()
+
+
+def _dies_with_parent() -> list[str]:
+    """Prefix of a command that ends when this process is killed, where the machine has the tool for it."""
+    tool = shutil.which("setpriv")
+    return [] if tool is None else [tool, "--pdeathsig", "KILL"]
 
 
 @contextmanager

@@ -13,10 +13,10 @@ import org.apache.kafka.connect.storage.OffsetStorageReader;
  * nor in a commit. Records of one partition are acknowledged in their order, thus everything before is safe as well.
  */
 final class AcknowledgedOffsets implements OffsetStorageReader {
-    private volatile Map<String, Object> newest;
+    private volatile Map<String, ?> newest;
 
     void acknowledge(Map<String, ?> offset) {
-        newest = new HashMap<>(offset);
+        newest = offset;
     }
 
     boolean isEmpty() {
@@ -25,13 +25,14 @@ final class AcknowledgedOffsets implements OffsetStorageReader {
 
     @Override
     public <T> Map<String, Object> offset(Map<String, T> partition) {
-        return newest;
+        Map<String, ?> offset = newest;
+        return offset == null ? null : new HashMap<>(offset);
     }
 
     @Override
     public <T> Map<Map<String, T>, Map<String, Object>> offsets(Collection<Map<String, T>> partitions) {
         Map<Map<String, T>, Map<String, Object>> all = new HashMap<>();
-        partitions.forEach(partition -> all.put(partition, newest));
+        partitions.forEach(partition -> all.put(partition, offset(partition)));
         return all;
     }
 }

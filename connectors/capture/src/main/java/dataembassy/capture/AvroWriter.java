@@ -64,7 +64,7 @@ final class AvroWriter {
         if (more > bytesMax - size) {
             throw new CaptureException(
                     "a record is larger than " + (bytesMax >> 20) + " MiB, the largest that a home topic takes",
-                    "make the row smaller at the register, then take a new snapshot: embassy register snapshot NAME");
+                    "make the row smaller at the register, drop its slot, then: embassy register snapshot NAME");
         }
         if (more > bytes.length - size) {
             int doubled = (int) Math.min(bytesMax, 2L * bytes.length);

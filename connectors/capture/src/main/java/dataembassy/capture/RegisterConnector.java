@@ -7,6 +7,8 @@ import org.apache.kafka.connect.connector.Task;
 
 /** Debezium's connector for one register, with {@link RegisterTask} as its task. */
 public final class RegisterConnector extends PostgresConnector {
+    private static final String SHOWN_AT = "topic.prefix";
+
     @Override
     public String version() {
         return RegisterTask.pluginVersion();
@@ -19,6 +21,16 @@ public final class RegisterConnector extends PostgresConnector {
 
     @Override
     public Config validate(Map<String, String> given) {
-        return super.validate(CaptureSettings.complete(given));
+        try {
+            return super.validate(CaptureSettings.complete(given));
+        } catch (CaptureException refused) {
+            // Connect expects a value for every setting; the refusal stands at one that every connector has.
+            Config config = super.validate(given);
+            config.configValues().stream().filter(value -> value.name().equals(SHOWN_AT)).findFirst()
+                    .ifPresentOrElse(value -> value.addErrorMessage(refused.getMessage()), () -> {
+                        throw refused;
+                    });
+            return config;
+        }
     }
 }

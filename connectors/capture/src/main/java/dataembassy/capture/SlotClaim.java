@@ -31,6 +31,8 @@ final class SlotClaim implements AutoCloseable {
     private static final String LOCK = "SELECT pg_try_advisory_lock(?)";
     private static final String FACTS = "SELECT s.plugin = 'pgoutput' AND s.database = current_database() AS is_ours,"
             + " coalesce(s.wal_status, '') = 'lost' AS is_lost, current_setting('server_encoding') AS encoding,"
+            + " EXISTS (SELECT FROM pg_publication p WHERE p.pubname = ? AND p.puballtables AND p.pubinsert AND p.pubupdate"
+            + " AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot) AS is_published,"
             + " clock_timestamp()::text AS now FROM pg_replication_slots s WHERE s.slot_name = ?";
     private static final String HELD = "SELECT 1 FROM pg_replication_slots s JOIN pg_stat_activity a"
             + " ON a.pid = s.active_pid WHERE s.slot_name = ? AND a.backend_start > ?::timestamptz";
@@ -94,7 +96,8 @@ final class SlotClaim implements AutoCloseable {
 
     private void check() throws SQLException {
         try (PreparedStatement query = connection.prepareStatement(FACTS)) {
-            query.setString(1, slot);
+            query.setString(1, settings.get("publication.name"));
+            query.setString(2, slot);
             ResultSet facts = query.executeQuery();
             if (!facts.next()) {
                 // Debezium would make one at the present position and skip all before it.
@@ -104,6 +107,12 @@ final class SlotClaim implements AutoCloseable {
             if (!facts.getBoolean("is_ours") || facts.getBoolean("is_lost")) {
                 throw new CaptureException("replication slot " + slot + " cannot be used: it is lost, of another"
                         + " database or of another plugin", "drop it, then: embassy register snapshot NAME");
+            }
+            if (!facts.getBoolean("is_published")) {
+                // PostgreSQL 18 reads on without a publication and sends nothing.
+                throw new CaptureException("publication " + settings.get("publication.name")
+                        + " does not publish every change of all tables", "run the register's SQL again, and take a"
+                        + " new snapshot: embassy register prepare NAME, embassy register snapshot NAME");
             }
             if (facts.getString("encoding").equals("SQL_ASCII")) {
                 throw new CaptureException("the register's encoding is SQL_ASCII: its text has no known meaning",
