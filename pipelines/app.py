@@ -12,6 +12,7 @@ import random
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from faust.types import TP
 
 from data_embassy import log, metrics
 from data_embassy.config import Broker, Register, Site
-from data_embassy.envelope import HomeSealer, HomeVerifier
+from data_embassy.envelope import HomeSealer
 from data_embassy.errors import ConfigError, TransportError
 from data_embassy.kafka import client_settings, ensure_topics, home_topic_settings, schemas_topic_settings
 from data_embassy.keys import HomeKeys, load_home_keys
@@ -32,9 +33,10 @@ from pipelines.caretaker import Caretaker
 from pipelines.chunks import ChunkConsumer, ForwardApp, seek
 from pipelines.connect import restart_connector
 from pipelines.forwarder import Forwarder
-from pipelines.logs import LogReader, Publisher
-from pipelines.opening import Opening, Recognition
-from pipelines.session import Ports, Session
+from pipelines.logs import Publisher
+from pipelines.places import find_start_of, load_schemas_of
+from pipelines.ports import Ports
+from pipelines.session import Session
 from pipelines.stops import StopFiles
 from pipelines.tail import Start
 from schemas.records import decode
@@ -76,6 +78,8 @@ def run_forward(site: Site) -> NoReturn:
     Exit codes: 0 after SIGTERM, 70 when the watchdog ended it, 71 after a fault: the supervisor starts it again.
     """
     metrics.serve(site.metrics.forward)
+    if not site.registers:
+        _stand_idle()
     _await_home(site)
     with _membership(site) as member:
         app = build_app(site, member=member)
@@ -92,6 +96,16 @@ def run_forward(site: Site) -> NoReturn:
         logging.shutdown()
         sys.stderr.flush()
         os._exit(code if code in (0, EXIT_CRASHED) else EXIT_CRASHED)
+
+
+def _stand_idle() -> NoReturn:
+    """Without registers there is nothing to forward; contracts are read at the next start."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    _log.info("no_registers")
+    ended.wait()
+    sys.exit(0)
 
 
 def _group(site: Site) -> str:
@@ -174,10 +188,10 @@ def _ports(app: ForwardApp, site: Site, keys: HomeKeys, partition: TP) -> Ports:
     home, link = client_settings(site.kafka), client_settings(site.link)
 
     async def find_start(register: Register, below: int | None) -> Start:
-        return await _in_thread(app, lambda: _find_start(site, keys, register, below))
+        return await _in_thread(app, lambda: find_start_of(site, keys, register, below))
 
     async def load_schemas(register: Register) -> list[bytes]:
-        return await _in_thread(app, lambda: _load_schemas(site, register))
+        return await _in_thread(app, lambda: load_schemas_of(site, register))
 
     async def keep_schemas(register: Register, schemas: Sequence[bytes]) -> None:
         publisher = Publisher(home, asyncio.get_running_loop())
@@ -213,38 +227,6 @@ def _ports(app: ForwardApp, site: Site, keys: HomeKeys, partition: TP) -> Ports:
         now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
         jitter=lambda: random.uniform(0.8, 1.2),  # noqa: S311 (spreads retries, guards nothing)
     )
-
-
-def _find_start(site: Site, keys: HomeKeys, register: Register, below: int | None) -> Start:
-    assert site.link is not None
-    recognition = Recognition(
-        verify=HomeVerifier(lane=register.lane, keys=keys).verify,
-        digest=HomeSealer(lane=register.lane, keys=keys, incarnation=0).digest,
-    )
-    with (
-        LogReader(client_settings(site.link), register.lane_topic) as lane,
-        LogReader(client_settings(site.kafka), register.changes_topic) as home,
-    ):
-        opening = Opening(
-            lane=lane,
-            home=home,
-            recognition=recognition,
-            # The clock tells incarnations apart that two forwarders begin without knowing of each other.
-            new_incarnation=lambda former: max(former + 1, int(time.time())),
-        )
-        start = opening.find(below=below)
-    if opening.unreadable:
-        _log.warning("foreign_envelopes", register=register.name, count=opening.unreadable)
-    return start
-
-
-def _load_schemas(site: Site, register: Register) -> list[bytes]:
-    with LogReader(client_settings(site.kafka), register.schemas_topic) as topic:
-        bounds = topic.bounds()
-        if bounds.end == bounds.low:
-            return []
-        newest = {key: value for _, key, value in topic.read(bounds.low, bounds.end - 1) if value is not None}
-    return list(newest.values())
 
 
 def _in_thread(app: ForwardApp, work: Callable[[], T]) -> Awaitable[T]:

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -24,7 +25,7 @@ class PostgresServer:
 
     def dsn(self, database: str = SUPERUSER) -> str:
         """Connection URI of the superuser."""
-        return f"postgresql://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{database}"
+        return f"postgresql://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
 
     @property
     def data(self) -> Path:

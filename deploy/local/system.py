@@ -159,7 +159,8 @@ class LocalSystem:
         pid = self._state(name).pid
         self._supervisor.signal_process(name, with_signal)
         if with_signal == signal.SIGKILL and pid is not None:
-            wait_until(lambda: not leftovers.is_alive(pid), seconds=STOP_SECONDS_MAX, what=f"{name} is gone")
+            # Until the supervisor knows: before, it would call the dead process running.
+            wait_until(lambda: self._state(name).pid != pid, seconds=STOP_SECONDS_MAX, what=f"{name} is gone")
 
     def stop(self, *names: str) -> None:
         """Stop processes, side by side; they stay stopped."""

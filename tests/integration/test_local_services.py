@@ -27,7 +27,9 @@ def test_as_root_postgres_works_below_a_closed_folder(tmp_path, monkeypatch):
     closed.mkdir(mode=0o700)
     monkeypatch.setattr("tempfile.tempdir", str(closed))
     with plain_postgres() as server, psycopg.connect(server.dsn()) as connection:
-        assert connection.execute("SELECT current_setting('data_directory')").fetchone()[0].startswith(str(closed))
+        row = connection.execute("SELECT current_setting('data_directory')").fetchone()
+    assert row is not None
+    assert row[0].startswith(str(closed))
     assert list(closed.iterdir()) == []
 
 

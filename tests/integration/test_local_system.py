@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from data_embassy.config import load_site
-from data_embassy.kafka import ENVELOPE_BYTES_MAX, client_settings, ensure_topics, lane_topic_settings
+from data_embassy.kafka import ENVELOPE_BYTES_MAX, Settings, client_settings, ensure_topics, lane_topic_settings
 from data_embassy.postgres import connect
 from deploy.local.layout import load_layout
 from deploy.local.leftovers import is_alive, marked
@@ -38,27 +38,27 @@ def bare() -> Iterator[LocalSystem]:
         yield running
 
 
-def link_settings(system: LocalSystem) -> dict:
+def link_settings(system: LocalSystem) -> Settings:
     link = load_site(system.layout.site("home")).link
     assert link is not None
     return client_settings(link)
 
 
-def produce(settings: dict, topic: str, value: bytes) -> str | None:
+def produce(settings: Settings, topic: str, value: bytes) -> str | None:
     """Name of the error, None when the record was acknowledged."""
     outcome: list[str | None] = []
     producer = Producer(
         settings | {"enable.idempotence": True, "message.timeout.ms": 20_000, "message.max.bytes": 90 << 20}
     )
     try:
-        producer.produce(topic, value, on_delivery=lambda error, _: outcome.append(error and error.name()))
+        producer.produce(topic, value, on_delivery=lambda error, _: outcome.append(error.name() if error else None))
     except KafkaException as error:
         return str(error.args[0].name())
     producer.flush(25)
     return outcome[0] if outcome else "nothing came back"
 
 
-def read_first(settings: dict, topic: str) -> bytes | str:
+def read_first(settings: Settings, topic: str) -> bytes | str:
     """The first record's value, or the name of the error."""
     consumer = Consumer(
         settings
@@ -75,7 +75,7 @@ def read_first(settings: dict, topic: str) -> bytes | str:
         # Groups are none of home's business, and it needs none.
         message = next(each for each in answers if each and not _is_about_groups(each))
         error = message.error()
-        return str(error.name()) if error else message.value()
+        return str(error.name()) if error else message.value() or b""
     finally:
         consumer.close()
 
@@ -152,12 +152,14 @@ def test_home_reads_receipts_and_cannot_write_them(bare):
 
 def test_home_neither_reads_nor_writes_other_topics(bare):
     seen = AdminClient(link_settings(bare)).list_topics("secrets", timeout=20).topics["secrets"]
+    assert seen.error is not None
     assert seen.error.name() == "TOPIC_AUTHORIZATION_FAILED"
     assert produce(link_settings(bare), "secrets", b"x") == "TOPIC_AUTHORIZATION_FAILED"
 
 
 def test_home_creates_no_topics(bare):
     link = load_site(bare.layout.site("home")).link
+    assert link is not None
     with pytest.raises(Exception, match=r"lane\.bbbb"):
         ensure_topics(link, {"lane.bbbb": lane_topic_settings()})
 
