@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, TransportError
 from pipelines.batches import Batch, Collector, InFlight, Record
 from pipelines.chunks import Chunk
-from pipelines.forward import Sealer, Way
+from pipelines.forward import Way
 from pipelines.numbering import HomeGap, Numbering, admit
-from pipelines.stops import Stop, StopFiles
+from pipelines.ports import Output, Ports
+from pipelines.stops import Stop
 from pipelines.tail import Start
 
 BACKOFF_SECONDS_MAX: Final = 5.0
@@ -44,32 +45,6 @@ class State(Enum):
 
 class LookAgain(Exception):
     """The home topic or the lane is not as expected: find the place anew."""
-
-
-class Output(Protocol):
-    """A producer on the lane (logs.Publisher)."""
-
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None) -> asyncio.Future[int]: ...  # noqa: D102
-
-    async def close(self, *, wait_seconds: float) -> None: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """What a session needs of the world."""
-
-    find_start: Callable[[Register, int | None], Awaitable[Start]]
-    output: Callable[[], Output]
-    sealer: Callable[[Register, int], Sealer]
-    load_schemas: Callable[[Register], Awaitable[list[bytes]]]
-    keep_schemas: Callable[[Register, Sequence[bytes]], Awaitable[None]]
-    seek: Callable[[int], Awaitable[None]]
-    restart_connector: Callable[[Register], Awaitable[None]]
-    became_ready: Callable[[], None]
-    stops: StopFiles
-    now: Callable[[], str]
-    jitter: Callable[[], float]
-    """A factor around 1 for waiting times."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from data_embassy.errors import DataEmbassyError, TransportError
 from pipelines.batches import Record
 from pipelines.chunks import Chunk
 from pipelines.numbering import HomeGap, Numbering
-from pipelines.session import LookAgain, Ports, Session, State
+from pipelines.ports import Ports
+from pipelines.session import LookAgain, Session, State
 from pipelines.stops import StopFiles
 from pipelines.tail import Start
 from schemas.records import ChangeSchema, RecordKey, encode, snapshot_run
