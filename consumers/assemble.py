@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from consumers import refusals
 from consumers.apply.changes import Frame
@@ -23,11 +23,12 @@ from consumers.group import (
     Group,
     Stretch,
 )
+from consumers.marker import check_marker
 from consumers.position import StandbyPosition
 from consumers.varint import read_long, read_longs
 from data_embassy.envelope import Run
 from data_embassy.errors import StreamError
-from data_embassy.types import Lsn, SessionNumber
+from data_embassy.types import SessionNumber
 from schemas.records import (
     FINGERPRINTS,
     MAGIC,
@@ -320,7 +321,13 @@ class Assembler:
         marker = decode(value)[1]
         if marker["session"] != self._run:
             raise _broken("a session marker names another session than its key")
-        self._check_marker(marker)
+        check_marker(
+            marker,
+            last_end=self._last_end,
+            system_identifier=self._system_identifier,
+            timeline=self._timeline,
+            is_before_point=self._is_before_point,
+        )
         if self._open is not None:
             self.counts.discarded += 1
         self._discard()
@@ -328,40 +335,6 @@ class Assembler:
         self._stretches[-1] = replace(self._stretches[-1], timeline=self._timeline)
         self._is_joining = self._is_before_first_begin = False
         self._is_past = marker["confirmed_flush_lsn"] >= self._last_end
-
-    def _check_marker(self, marker: dict[str, Any]) -> None:
-        last_end = Lsn(self._last_end)
-        if marker["system_identifier"] != self._system_identifier:
-            raise refusals.SystemChanged(
-                f"the register is another database system: {marker['system_identifier']}"
-                f" where {self._system_identifier} was",
-                remedy=refusals.NEW_GENERATION,
-            )
-        if marker["timeline"] < self._timeline:
-            raise refusals.TimelineForked(
-                f"the register went back from timeline {self._timeline} to {marker['timeline']}",
-                remedy=refusals.NEW_GENERATION,
-            )
-        if marker["timeline"] > self._timeline:
-            forks = {fork["timeline"]: fork["switch_lsn"] for fork in marker["timeline_forks"]}
-            fork = forks.get(self._timeline)
-            if fork is None or fork < last_end:
-                left = "never" if fork is None else f"at {Lsn(fork)}"
-                raise refusals.TimelineForked(
-                    f"timeline {marker['timeline']} left timeline {self._timeline} {left}, before {last_end}",
-                    remedy=refusals.NEW_GENERATION,
-                )
-        if marker["confirmed_flush_lsn"] > last_end:
-            raise refusals.SessionGap(
-                f"session {SessionNumber(marker['session'])} starts at {Lsn(marker['confirmed_flush_lsn'])},"
-                f" behind the last transaction at {last_end}",
-                remedy=refusals.NEW_GENERATION,
-            )
-        if marker["insert_lsn"] < last_end and not self._is_before_point:
-            raise refusals.RegisterWentBack(
-                f"the register's log ends at {Lsn(marker['insert_lsn'])}, before the last transaction at {last_end}",
-                remedy=refusals.NEW_GENERATION,
-            )
 
     def _announce(self, value: bytes) -> None:
         record = decode(value)[1]

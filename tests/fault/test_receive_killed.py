@@ -48,7 +48,7 @@ def totals(link: Link) -> tuple[int, int]:
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_receiver_goes_on_and_is_equal(embassy, point):
     link = new_link(embassy)
-    link.source.rows |= {number: "person" for number in range(1, 20)}
+    link.source.rows |= dict.fromkeys(range(1, 20), "person")
     link.source.snapshot()
     link.source.session()
     beat(link, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -237,7 +239,7 @@ def test_standby_is_read_only_for_others(link):
             connection.execute("DELETE FROM public.person")
 
 
-def _quietly(read, *arguments):
+def _quietly(read: Callable[..., Any], *arguments: object) -> Any:
     try:
         return read(*arguments)
     except psycopg.Error:

@@ -9,6 +9,8 @@ import lz4.frame
 import pytest
 
 from consumers.metering import lag_seconds
+from consumers.position import StandbyPosition
+from consumers.supervise import RegisterReceiver
 from data_embassy.envelope import HomeSealer, peek
 from tests.support.receiving import Embassy, Link, new_embassy, new_link, receiving, wait_for
 from tests.support.sealing import assemble, flip, make_sites
@@ -117,16 +119,32 @@ def test_refused_envelope_stops_its_register_alone(embassy, harm, cause):
         healthy.source.pulse()
         healthy.send()
         healthy.wait_equal()
-        assert other.live is not None
-        wait_for(lambda: other.live.position.beat == 2, what="the other register's pulse")
-        assert lag_seconds(other.live.position) < 2
+        wait_for(lambda: beat_of(other) == 2, what="the other register's pulse")
+        assert lag_of(other) < 2
         stop = embassy.surroundings().stops.read(harmed.register.name)[0]
         assert stop.cause == cause
         assert stop.remedy
         assert not embassy.surroundings().stops.read(healthy.register.name)
 
 
-def stop_causes(receiver) -> list[str]:
+def position_of(receiver: RegisterReceiver) -> StandbyPosition | None:
+    return None if receiver.live is None else receiver.live.position
+
+
+def beat_of(receiver: RegisterReceiver) -> int | None:
+    position = position_of(receiver)
+    return None if position is None else position.beat
+
+
+def lag_of(receiver: RegisterReceiver) -> float:
+    position = position_of(receiver)
+    assert position is not None
+    lag = lag_seconds(position)
+    assert lag is not None
+    return lag
+
+
+def stop_causes(receiver: RegisterReceiver) -> list[str]:
     return [stop.cause for stop in receiver._around.stops.read(receiver.register.name)]
 
 

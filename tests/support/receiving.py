@@ -30,6 +30,19 @@ from tests.support.system import PlainPostgres
 WAIT_SECONDS_MAX = 20.0
 
 
+ROLE = "standby_writer"
+
+
+def make_role(server: PlainPostgres) -> None:
+    """The role that a DBA makes for the receiver: no superuser (as in deploy/local/standbys.py)."""
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
+            return
+        connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB CREATEROLE PASSWORD '{ROLE}'")
+        connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {ROLE}")
+        connection.execute(f"GRANT pg_signal_backend, pg_checkpoint TO {ROLE}")
+
+
 def wait_for(condition: Callable[[], bool], *, seconds: float = WAIT_SECONDS_MAX, what: str = "condition") -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -57,9 +70,10 @@ class Embassy:
         password = self.folder / "postgres-password"
         if not password.exists():
             password.touch(mode=0o600)
-            password.write_text(self.server.password)
+            password.write_text(ROLE)
+            make_role(self.server)
         return Postgres(
-            host=self.server.host, port=self.server.port, database=self.control, user=self.server.user,
+            host=self.server.host, port=self.server.port, database=self.control, user=ROLE,
             password=PasswordFile(path=password),
         )  # fmt: skip
 
