@@ -164,7 +164,7 @@ BROKEN = {
     "change outside": lambda s: (s.commit(insert(1, "a")), s.changes([insert(2, "b")])),
     "count": lambda s: (s.begin(), s.changes([insert(1, "a")]), s.end(2)),
     "marker within": lambda s: s._capture(s.log[0][1]),
-    "other transaction": lambda s: (s.begin(), setattr(s, "transaction", 1), s.end(0)),
+    "other transaction": lambda s: (s.begin(), s.__dict__.update(transaction=1), s.end(0)),
 }
 
 
