@@ -138,7 +138,7 @@ def test_narrower_type_stops(pair: RegisterPair, limit: int) -> None:
 @pytest.mark.parametrize("limit", [SETS, ROWS])
 def test_schema_change_is_seen_after_forget(pair: RegisterPair, limit: int) -> None:
     with pair.applying(row_path_count_max=limit) as standby:
-        pair.run("UPDATE t SET v = 'x'", "DELETE FROM n WHERE v LIKE '%1'")
+        pair.run("UPDATE t SET v = 'x'", "DELETE FROM n WHERE v LIKE '%1'", "INSERT INTO t VALUES (70, 'x')")
         standby.apply(pair.transactions())
         pair.standby.execute("ALTER TABLE public.t ALTER id TYPE bigint")
         pair.standby.commit()

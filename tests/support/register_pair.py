@@ -176,6 +176,15 @@ class RegisterPair:
         self._watch_table(oid, schema, name)
         self.register.commit()
 
+    def watch_table(self, schema: str, name: str) -> Relation:
+        """Watch a table that was made later."""
+        for oid, found_schema, found_name in self.register.execute(_TABLES).fetchall():
+            if (found_schema, found_name) == (schema, name):
+                self._watch_table(oid, schema, name)
+                self.register.commit()
+                return self.relations[oid]
+        raise LookupError(name)
+
     def run(self, *statements: str) -> None:
         """One source transaction."""
         for statement in statements:
