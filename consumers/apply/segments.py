@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consumers.apply.changes import Decoded
@@ -20,19 +20,25 @@ class Segment:
     truncated: list[TableName] = field(default_factory=list)
 
 
-def cut_segments(decoded: Decoded) -> Iterator[Segment]:
-    """The group's segments in order."""
-    first = 0
-    for place, last, tables in _truncates(decoded):
-        yield Segment(tables=_slices(decoded, first, place), truncated=tables)
-        first = last
-    tail = _slices(decoded, first, decoded.count)
-    if tail or not first:
-        yield Segment(tables=tail)
+def cut_segments(decoded: Decoded) -> list[Segment]:
+    """The truncates, then all changes that come after the last truncate of their table.
+
+    What a group writes into a table before it truncates it leaves nothing behind, and other tables do not depend on
+    it. So a register that fills and truncates a staging table all the time costs little more than one that does not.
+    """
+    begins: dict[TableName, int] = {}
+    together: list[list[TableName]] = []
+    for last, tables in _truncates(decoded):
+        begins |= dict.fromkeys(tables, last)
+        if tables not in together:
+            together.append(tables)
+    tail = _slices(decoded, begins)
+    segments = [Segment(truncated=tables) for tables in together]
+    return [*segments, Segment(tables=tail)] if tail or not segments else segments
 
 
-def _truncates(decoded: Decoded) -> list[tuple[int, int, list[TableName]]]:
-    """(place, place behind, tables) of truncates that directly follow each other in one transaction.
+def _truncates(decoded: Decoded) -> list[tuple[int, list[TableName]]]:
+    """(place behind, tables) of truncates that directly follow each other in one transaction.
 
     The register truncated them in one statement or in several; in one they are right either way, because nothing
     happened in between, and only together may tables go that refer to each other.
@@ -45,21 +51,22 @@ def _truncates(decoded: Decoded) -> list[tuple[int, int, list[TableName]]]:
         if op == "t"
     )
     starts = {frame.first for frame in decoded.frames}
-    runs: list[tuple[int, int, list[TableName]]] = []
+    runs: list[tuple[int, list[TableName]]] = []
     for place, table in found:
-        if runs and runs[-1][1] == place and place not in starts:
-            begin, _, tables = runs[-1]
-            runs[-1] = (begin, place + 1, tables if table in tables else [*tables, table])
+        if runs and runs[-1][0] == place and place not in starts:
+            _, tables = runs[-1]
+            runs[-1] = (place + 1, tables if table in tables else [*tables, table])
         else:
-            runs.append((place, place + 1, [table]))
+            runs.append((place + 1, [table]))
     return runs
 
 
-def _slices(decoded: Decoded, first: int, last: int) -> dict[TableName, list[Slice]]:
-    """Each table's changes at the places `first` to `last` (exclusive)."""
+def _slices(decoded: Decoded, begins: Mapping[TableName, int]) -> dict[TableName, list[Slice]]:
+    """Each table's changes from its place on."""
     slices: dict[TableName, list[Slice]] = {}
     for shape in decoded.shapes:
-        part = Slice(shape=shape, first=bisect_left(shape.places, first), last=bisect_left(shape.places, last))
-        if part.first < part.last:
-            slices.setdefault((shape.schema.relation_schema, shape.schema.relation_name), []).append(part)
+        name = (shape.schema.relation_schema, shape.schema.relation_name)
+        first = bisect_left(shape.places, begins.get(name, 0))
+        if first < len(shape.places):
+            slices.setdefault(name, []).append(Slice(shape=shape, first=first, last=len(shape.places)))
     return slices

@@ -1,4 +1,4 @@
-"""Groups are cut at truncates, and only there."""
+"""What a truncate does to the rest of its group."""
 
 from consumers.apply.changes import Decoded, Frame, ShapeChanges
 from consumers.apply.segments import cut_segments
@@ -33,8 +33,12 @@ def test_group_without_truncate_is_one_segment() -> None:
     assert cut(group("ac bc ac")) == [({"a": (0, 2), "b": (0, 1)}, [])]
 
 
-def test_changes_stand_before_or_after_a_truncate() -> None:
-    assert cut(group("ac bc at ac")) == [({"a": (0, 1), "b": (0, 1)}, ["a"]), ({"a": (2, 3)}, [])]
+def test_changes_before_a_truncate_of_their_table_are_gone() -> None:
+    assert cut(group("ac bc at ac")) == [({}, ["a"]), ({"a": (2, 3), "b": (0, 1)}, [])]
+
+
+def test_table_truncated_again_and_again_is_truncated_once() -> None:
+    assert cut(group("ac at ac at ac bc", 2, 2, 2)) == [({}, ["a"]), ({"a": (4, 5), "b": (0, 1)}, [])]
 
 
 def test_truncates_in_a_row_go_together() -> None:
@@ -50,4 +54,4 @@ def test_repeated_truncate_names_its_table_once() -> None:
 
 
 def test_change_between_truncates_keeps_them_apart() -> None:
-    assert cut(group("at bc bt")) == [({}, ["a"]), ({"b": (0, 1)}, ["b"])]
+    assert cut(group("at bc bt")) == [({}, ["a"]), ({}, ["b"])]
