@@ -10,7 +10,6 @@ import io
 import json
 import random
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -73,7 +72,14 @@ class Stream:
             if op == "d":
                 self._keys[place] = self._keys[-1]
                 self._keys.pop()
-        record = {"op": op, "order": order, "transaction": transaction, "lsn": order, "before": None, "after": None}
+        record: dict[str, object] = {
+            "op": op,
+            "order": order,
+            "transaction": transaction,
+            "lsn": order,
+            "before": None,
+            "after": None,
+        }
         image = row(key, self._rng.randrange(1000))
         if op == "d":
             record["before"] = {f"c{i}": value if i == 0 else None for i, value in enumerate(image)}
@@ -198,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
