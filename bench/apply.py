@@ -54,7 +54,8 @@ class Stream:
         self._next = rows
 
     def values(self, count: int, *, transaction_size: int = TRANSACTION_SIZE) -> tuple[list[bytes], list[Frame]]:
-        values, frames = [], []
+        values: list[bytes] = []
+        frames: list[Frame] = []
         for first in range(0, count, transaction_size):
             number, last = 1000 + len(frames), first + transaction_size
             values += [self._value(order, number) for order in range(1, transaction_size + 1)]
