@@ -26,7 +26,7 @@ from deploy.local.supervise import ProcessState, Supervisor
 from deploy.local.trust import ensure_keys
 from deploy.local.warm import warm_jars
 
-START_SECONDS_MAX = 120
+START_SECONDS_MAX = 300
 STOP_SECONDS_MAX = 60
 
 

@@ -222,21 +222,9 @@ def test_no_secret_stands_in_a_log(bare):
         assert not any(secret in text for secret in secrets), log.name
 
 
-def test_down_leaves_no_process_no_port_no_folder(tmp_path):
+def test_data_outlives_a_killed_supervisor_and_down_leaves_nothing():
     with local_system(has_roles=False) as system:
-        pids, ports = marked(system.folder), astuple(system.layout.ports)
-        socket_folder = system.layout.socket("link").parent
-        assert len(pids) == 1 + len(WITHOUT_ROLES)
-        system.down()
-        assert not any(is_alive(pid) for pid in pids)
-        assert all(is_port_free(port) for port in ports)
-        assert not system.folder.exists()
-        assert not socket_folder.exists()
-        system.down()
-
-
-def test_kept_data_is_there_after_the_next_up_also_when_the_supervisor_was_killed():
-    with local_system(has_roles=False) as system:
+        assert len(marked(system.folder)) == 1 + len(WITHOUT_ROLES)
         with psycopg.connect(system.env()["home_postgres"], autocommit=True) as connection:
             connection.execute("CREATE DATABASE kept")
         ensure_topics(load_site(system.layout.site("home")).kafka, {"kept": {}})
@@ -246,11 +234,20 @@ def test_kept_data_is_there_after_the_next_up_also_when_the_supervisor_was_kille
         wait_until(lambda: not is_alive(supervisor), seconds=10, what="the supervisor is gone")
         system.down(keep_data=True)
         assert marked(system.folder) == []
+
         system.up(has_roles=False)
         assert system.layout.ports == ports
         assert ensure_topics(load_site(system.layout.site("home")).kafka, {"kept": {}}) == []
         with psycopg.connect(system.database_dsn("kept")):
             pass
+
+        pids, socket_folder = marked(system.folder), system.layout.socket("link").parent
+        system.down()
+        assert not any(is_alive(pid) for pid in pids)
+        assert all(is_port_free(port) for port in astuple(ports))
+        assert not system.folder.exists()
+        assert not socket_folder.exists()
+        system.down()
 
 
 def test_controls_are_private(bare):

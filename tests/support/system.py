@@ -28,7 +28,7 @@ from deploy.local.warm import warm_jars
 
 _PR_SET_PDEATHSIG = 1
 _SYSTEM = "system"
-START_SECONDS_MAX = 90
+START_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 10
 
 
