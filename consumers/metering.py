@@ -21,6 +21,9 @@ class Watched(Protocol):
     def register(self) -> Register: ...  # noqa: D102
 
     @property
+    def last_position(self) -> StandbyPosition | None: ...  # noqa: D102
+
+    @property
     def live(self) -> StandbyWorker | None: ...  # noqa: D102
 
 
@@ -31,7 +34,7 @@ def watch(receiver: Watched) -> None:
     def of_position(read: Callable[[StandbyPosition], float | None]) -> Callable[[], float]:
         def value() -> float:
             worker = receiver.live
-            position = None if worker is None else worker.position
+            position = receiver.last_position if worker is None or worker.position is None else worker.position
             found = None if position is None else read(position)
             return _NAN if found is None else float(found)
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from consumers.lane import KafkaLane
 from consumers.receipts import ReceiptWriter, receipt_producer, sender
+from consumers.refusals import Unreachable
 from consumers.stops import StopFiles
 from consumers.supervise import RegisterReceiver, Surroundings
 from data_embassy import log, metrics
@@ -41,13 +42,17 @@ def surroundings_of(site: Site, *, keep_retired: bool = False) -> Surroundings:
 
     def topics(register: Register) -> None:
         settings = lane_topic_settings()
-        ensure_topics(site.kafka, {register.lane_topic: settings, register.receipts_topic: settings})
+        try:
+            ensure_topics(site.kafka, {register.lane_topic: settings, register.receipts_topic: settings})
+        except TimeoutError:
+            raise Unreachable("the embassy's broker does not answer", remedy="check that it runs") from None
 
     return Surroundings(
         postgres=site.postgres,
         ensure_topics=topics,
         open_lane=lambda register: KafkaLane(site.kafka, register.lane_topic),
-        new_opener=lambda register: LaneOpener(lane=register.lane, keys=keys),
+        # Read again for each worker: a bundle that was imported counts at the next try.
+        new_opener=lambda register: LaneOpener(lane=register.lane, keys=load_embassy_keys(site.keys)),
         receipts=lambda register: ReceiptWriter(
             lane=register.lane, keys=keys, send=sender(producer, register.receipts_topic)
         ),

@@ -12,6 +12,7 @@ from data_embassy.errors import ApplyError, DataEmbassyError, EnvelopeError, Str
 NEW_GENERATION: Final = "at home: embassy register snapshot NAME"
 REBUILD: Final = "embassy register replay NAME"
 RESTART: Final = "find the cause, then restart the receiver"
+REPORT: Final = "report it with the receiver's log; it may go on after an upgrade and a restart"
 
 
 class Gapped(EnvelopeError):
@@ -40,7 +41,7 @@ class Reordered(EnvelopeError):
 class LaneLost(EnvelopeError):
     """The lane no longer reaches to the position."""
 
-    reason: ClassVar[str] = "lane-lost"
+    reason: ClassVar[str] = "lane_lost"
 
 
 class UnknownOrigin(StreamError):
@@ -95,8 +96,8 @@ class StandbyMissing(DataEmbassyError):
     """The standby's database is gone."""
 
 
-class SnapshotBroken(StreamError):
-    """The records of a snapshot do not follow each other."""
+class Faulted(DataEmbassyError):
+    """A fault of this program, met with this register's data."""
 
 
 class Unreachable(TransportError):
@@ -106,3 +107,15 @@ class Unreachable(TransportError):
 def remedy_for(remedy: str, register: str) -> str:
     """The remedy as a command for this register."""
     return remedy.replace("NAME", register)
+
+
+def at_offset(error: DataEmbassyError, lane_offset: int) -> DataEmbassyError:
+    """Say where on the lane it happened: the search for a way past it begins there."""
+    error.lane_offset = lane_offset  # type: ignore[attr-defined]
+    return error
+
+
+def offset_of(error: DataEmbassyError) -> int | None:
+    """Where on the lane it happened, if that is known."""
+    found = getattr(error, "lane_offset", None)
+    return found if isinstance(found, int) else None

@@ -23,6 +23,7 @@ from consumers.assemble import GenerationBegan
 from consumers.control import Control, Standby
 from consumers.lane import KafkaLane
 from consumers.load import drop_generation
+from consumers.position import StandbyPosition
 from consumers.receipts import ReceiptWriter
 from consumers.refusals import StandbyMissing
 from consumers.scout import Scout
@@ -64,6 +65,8 @@ class RegisterReceiver(threading.Thread):
         self.register = register
         self.crash: BaseException | None = None
         self.live: StandbyWorker | None = None
+        self.last_position: StandbyPosition | None = None
+        """Of the live standby, kept while nothing works: its age must go on growing."""
         self._around = surroundings
         self._workers: dict[str, StandbyWorker] = {}
         self._stops: dict[str, Stop] = {}
@@ -102,11 +105,11 @@ class RegisterReceiver(threading.Thread):
             self._stopping.wait(min(_BACKOFF_SECONDS_MAX, 0.2 * 2 ** min(failures, 5)))
 
     def _receive(self) -> None:
+        metering.watch(self)
         self._around.ensure_topics(self.register)
         with closing(Control.open(self._around.postgres, role="receive")) as control:
             if not control.lock("receive", self.register.name, wait=self._stopping.wait):
                 return
-            metering.watch(self)
             try:
                 self._clean(control)
                 while not self._stopping.is_set():
@@ -132,6 +135,8 @@ class RegisterReceiver(threading.Thread):
             if one.database not in self._workers and not (self._is_switching and one is live):
                 self._start_worker(control, one)
         self.live = None if live is None else self._workers.get(live.database)
+        if self.live is not None and self.live.position is not None:
+            self.last_position = self.live.position
         self._judge(control)
         self._scout_if_needed(standbys)
         for candidate in reversed(candidates):

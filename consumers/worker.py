@@ -10,36 +10,49 @@ import datetime as dt
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 import psycopg
 
 from consumers import failpoint, standby
-from consumers.apply import Applier, prepare_session
+from consumers.apply import prepare_session
 from consumers.assemble import Assembler, GenerationBegan, RereadNeeded
 from consumers.checks import Pulse
 from consumers.control import Control, Standby
 from consumers.fetch import Began, Fetcher, Goal, Halt, Observer, Ready
 from consumers.lane import KafkaLane
-from consumers.load import GenerationLoader, LoadProgress, open_generation
+from consumers.load import LoadProgress, open_generation
+from consumers.loading import Loading
+from consumers.locate import locate
 from consumers.position import StandbyPosition
-from consumers.reader import Batch, Reader
+from consumers.reader import Reader
 from consumers.receipts import INTERVAL_SECONDS, ReceiptWriter
-from consumers.refusals import REBUILD, RESTART, StandbyMissing, StandbyRefused, remedy_for
+from consumers.refusals import (
+    REBUILD,
+    REPORT,
+    RESTART,
+    Faulted,
+    StandbyMissing,
+    StandbyRefused,
+    at_offset,
+    offset_of,
+    remedy_for,
+)
 from consumers.sequence import Sequence
+from consumers.writer import GroupWriter
 from data_embassy import log, metrics
 from data_embassy.config import Postgres, Register
 from data_embassy.envelope import LaneOpener
 from data_embassy.errors import DataEmbassyError, EnvelopeError, TransportError
 from data_embassy.postgres import Connection
-from schemas.records import ORIGIN_SNAPSHOT, ChangeSchema, RecordKey, decode
+from schemas.records import ORIGIN_SNAPSHOT, RecordKey, decode
 
 BACKOFF_SECONDS_MAX: Final = 5.0
-_LOAD_ENVELOPES: Final = 16
 _log = log.get("receive")
 
 
@@ -141,7 +154,10 @@ class StandbyWorker(threading.Thread):
                     return
                 self.trouble = _unreachable(error)
             except DataEmbassyError as error:
-                self._stop_register(error, getattr(error, "lane_offset", None))
+                self._stop_register(error, offset_of(error))
+                return
+            except Exception as error:  # noqa: BLE001 (the other registers go on)
+                self._stop_register(_fault(error), None)
                 return
             else:
                 return
@@ -201,77 +217,19 @@ class StandbyWorker(threading.Thread):
 
     def _load(self, connection: Connection, lane: KafkaLane) -> StandbyPosition | None:
         self.phase = Phase.LOADING
-        loader = GenerationLoader(connection)
-        self.progress = loader.progress
-        cursor = standby.read_cursor(connection)
-        connection.commit()
-        sequence = Sequence() if cursor is None else Sequence(cursor[0], cursor[1] + 1)
-        reader = Reader(opener=self._services.new_opener(), sequence=sequence, fetch=lane.fetch)
-        lane.seek(self.target.begin_lane_offset if cursor is None else cursor[2])
-        while not self.progress.is_complete:
-            envelopes = lane.poll(_LOAD_ENVELOPES, 0.2)
+        loading = Loading(connection, self.target, lane=lane, opener=self._services.new_opener())
+        rows = metrics.LOAD_ROWS.labels(self._register.name)
+        while not self._stopping.is_set():
+            self.progress = loading.progress
+            if loading.progress.is_complete:
+                return loading.finish()
+            rows_before = loading.progress.rows
+            if loading.step(self.began.put):
+                self.has_advanced = True
+                rows.inc(loading.progress.rows - rows_before)
             self.trouble = None
-            self.lane_end = lane.known_end()
-            if self._stopping.is_set():
-                return None
-            batches = [_read(reader, *envelope) for envelope in envelopes]
-            records = [record for batch in batches for record in self._snapshot_records(batch)]
-            if not records:
-                continue
-            rows_before = self.progress.rows
-            self.progress = loader.take(records)
-            last = batches[-1]
-            assert sequence.incarnation is not None
-            assert sequence.next_offset is not None
-            standby.write_cursor(connection, sequence.incarnation, sequence.next_offset - 1, last.lane_offset)
-            failpoint.hit("before_load_commit")
-            connection.commit()
-            self.has_advanced = True
-            metrics.LOAD_ROWS.labels(self._register.name).inc(self.progress.rows - rows_before)
-        return self._first_position(connection)
-
-    def _snapshot_records(self, batch: Batch) -> list[tuple[RecordKey, bytes]]:
-        records: list[tuple[RecordKey, bytes]] = []
-        at = 0
-        for run in batch.runs:
-            if run.origin == ORIGIN_SNAPSHOT:
-                values = batch.values[at : at + run.length]
-                if run.run == self.target.run:
-                    records += [
-                        (RecordKey(run.origin, run.run, run.first_n + place), value)
-                        for place, value in enumerate(values)
-                    ]
-                elif run.run > self.target.run and run.first_n == 1:
-                    self.began.put(
-                        GenerationBegan(
-                            run=run.run,
-                            incarnation=batch.incarnation,
-                            home_offset=batch.first_offset + at,
-                            lane_offset=batch.lane_offset,
-                            value=values[0],
-                        )
-                    )
-            at += run.length
-        return records
-
-    def _first_position(self, connection: Connection) -> StandbyPosition:
-        assert self.progress is not None
-        point = self.progress.consistent_point
-        assert point is not None, "a complete snapshot has its point"
-        position = StandbyPosition(
-            generation=self.target.generation,
-            attempt=self.target.attempt,
-            incarnation=self.target.incarnation,
-            home_offset=self.target.begin_home_offset,
-            lane_offset=self.target.begin_lane_offset,
-            system_identifier=self.progress.begin["system_identifier"],
-            timeline=self.progress.begin["timeline"],
-            last_end=int(point),
-            beat=standby.read_pulse(connection),
-        )
-        standby.insert_position(connection, position)
-        connection.commit()
-        return position
+            self.lane_end = loading.lane_end
+        return None
 
     # -- applying ---------------------------------------------------------------------------------------------------
 
@@ -291,7 +249,7 @@ class StandbyWorker(threading.Thread):
             ),
             assembler=Assembler(position, schemas=schemas, certain=self._certain, latest_snapshot_run=self._latest_run),
             schemas=schemas,
-            start_offset=position.lane_offset,
+            start_offset=locate(lane, self._services.new_opener(), position),
             pulse=Pulse(position.beat, position.pulse_at),
             goal=self._goal,
             observer=self._observer(),
@@ -312,7 +270,7 @@ class StandbyWorker(threading.Thread):
         )
 
     def _apply_all(self, connection: Connection, fetcher: Fetcher, position: StandbyPosition) -> None:
-        writer = _Writer(connection, position, self._register.name)
+        writer = GroupWriter(connection, position, self._register.name)
         while not self._stopping.is_set():
             try:
                 item = fetcher.items.get(timeout=INTERVAL_SECONDS)
@@ -345,10 +303,10 @@ class StandbyWorker(threading.Thread):
             self.has_reached_goal = True
             return
         if isinstance(item.error, DataEmbassyError):
-            raise _at(item.error, item.lane_offset)
+            raise at_offset(item.error, item.lane_offset)
         raise item.error
 
-    def _step_receipts(self, connection: Connection, writer: _Writer) -> None:
+    def _step_receipts(self, connection: Connection, writer: GroupWriter) -> None:
         receipts = self._services.receipts
         if receipts is None or writer.is_inside_transaction or not receipts.waits:
             return
@@ -358,88 +316,6 @@ class StandbyWorker(threading.Thread):
             log_end=lambda: standby.insert_lsn(connection),
             log_flushed=lambda: standby.flushed_lsn(connection),
         )
-
-
-class _Writer:
-    """Writes groups; the one place where rows and position are committed."""
-
-    def __init__(self, connection: Connection, position: StandbyPosition, register: str) -> None:
-        self.position = position
-        self.is_inside_transaction = False
-        self._connection = connection
-        self._applier = Applier(connection)
-        self._register = register
-        self._schemas: list[ChangeSchema] = []
-        self._rows = (0, 0, 0)
-
-    def write(self, ready: Ready) -> bool:
-        """Apply a group; True when it was committed, False while its last transaction goes on."""
-        group = ready.group
-        started = time.perf_counter()
-        if group.discards_open:
-            self._connection.rollback()
-            self._applier.forget()
-            self._forget()
-        if not group.frames:
-            return False
-        failpoint.hit("before_apply")
-        applied = self._applier.apply(ready.decoded)
-        failpoint.hit("after_apply")
-        counts = (applied.inserted, applied.updated, applied.deleted)
-        self._rows = (self._rows[0] + counts[0], self._rows[1] + counts[1], self._rows[2] + counts[2])
-        self._schemas += group.schemas
-        self.is_inside_transaction = not group.is_complete
-        if self.is_inside_transaction:
-            return False
-        self._commit(ready)
-        metrics.APPLY_GROUP_SECONDS.labels(self._register).observe(time.perf_counter() - started)
-        return True
-
-    def _commit(self, ready: Ready) -> None:
-        old = self.position
-        inserted, updated, deleted = self._rows
-        new = replace(
-            ready.group.position(old),
-            beat=ready.pulse.beat,
-            pulse_at=ready.pulse.at,
-            rows_inserted=old.rows_inserted + inserted,
-            rows_updated=old.rows_updated + updated,
-            rows_deleted=old.rows_deleted + deleted,
-        )
-        if self._schemas:
-            standby.add_schemas(self._connection, self._schemas)
-        standby.update_position(self._connection, old, new)
-        failpoint.hit("before_commit")
-        self._connection.commit()
-        failpoint.hit("after_commit")
-        self.position = new
-        self._count(old, new)
-        self._forget()
-
-    def _forget(self) -> None:
-        self.is_inside_transaction = False
-        self._schemas = []
-        self._rows = (0, 0, 0)
-
-    def _count(self, old: StandbyPosition, new: StandbyPosition) -> None:
-        name = self._register
-        metrics.APPLY_TRANSACTIONS.labels(name).inc(new.transactions - old.transactions)
-        metrics.APPLY_CHANGES.labels(name).inc(new.changes - old.changes)
-        for op, count in zip(("insert", "update", "delete"), self._rows, strict=True):
-            metrics.APPLY_ROWS.labels(name, op).inc(count)
-
-
-def _read(reader: Reader, lane_offset: int, envelope: bytes) -> Batch:
-    try:
-        return reader.read(lane_offset, envelope)
-    except DataEmbassyError as error:
-        raise _at(error, lane_offset) from None
-
-
-def _at(error: DataEmbassyError, lane_offset: int) -> DataEmbassyError:
-    """Say where on the lane it happened: the search for a way past it begins there."""
-    error.lane_offset = lane_offset  # type: ignore[attr-defined]
-    return error
 
 
 def _refused(error: psycopg.Error) -> StandbyRefused:
@@ -454,3 +330,10 @@ def _unreachable(error: psycopg.Error) -> TransportError:
         f"the standby's server failed: {type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})",
         remedy="the receiver tries again by itself; check that the server runs",
     )
+
+
+def _fault(error: Exception) -> Faulted:
+    # Its text may hold values of rows: only its kind and its place are kept.
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "unknown"
+    return Faulted(f"a fault of this program: {type(error).__name__} at {place}", remedy=REPORT)

@@ -1,0 +1,83 @@
+"""Groups -> rows and position of the standby: the one place where they are committed, and together (DESIGN 1)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from consumers import failpoint, standby
+from consumers.apply import Applier
+from consumers.fetch import Ready
+from consumers.position import StandbyPosition
+from data_embassy import metrics
+from data_embassy.postgres import Connection
+from schemas.records import ChangeSchema
+
+
+class GroupWriter:
+    """Writes groups over one connection, from a position on."""
+
+    def __init__(self, connection: Connection, position: StandbyPosition, register: str) -> None:
+        self.position = position
+        self.is_inside_transaction = False
+        self._connection = connection
+        self._applier = Applier(connection)
+        self._register = register
+        self._schemas: list[ChangeSchema] = []
+        self._rows = (0, 0, 0)
+
+    def write(self, ready: Ready) -> bool:
+        """Apply a group; True when it was committed, False while its last transaction goes on."""
+        group = ready.group
+        started = time.perf_counter()
+        if group.discards_open:
+            self._connection.rollback()
+            self._applier.forget()
+            self._forget()
+        if not group.frames:
+            return False
+        failpoint.hit("before_apply")
+        applied = self._applier.apply(ready.decoded)
+        failpoint.hit("after_apply")
+        counts = (applied.inserted, applied.updated, applied.deleted)
+        self._rows = (self._rows[0] + counts[0], self._rows[1] + counts[1], self._rows[2] + counts[2])
+        self._schemas += group.schemas
+        self.is_inside_transaction = not group.is_complete
+        if self.is_inside_transaction:
+            return False
+        self._commit(ready)
+        metrics.APPLY_GROUP_SECONDS.labels(self._register).observe(time.perf_counter() - started)
+        return True
+
+    def _commit(self, ready: Ready) -> None:
+        old = self.position
+        inserted, updated, deleted = self._rows
+        new = replace(
+            ready.group.position(old),
+            beat=ready.pulse.beat,
+            pulse_at=ready.pulse.at,
+            rows_inserted=old.rows_inserted + inserted,
+            rows_updated=old.rows_updated + updated,
+            rows_deleted=old.rows_deleted + deleted,
+        )
+        if self._schemas:
+            standby.add_schemas(self._connection, self._schemas)
+        standby.update_position(self._connection, old, new)
+        failpoint.hit("before_commit")
+        self._connection.commit()
+        failpoint.hit("after_commit")
+        self.position = new
+        self._count(old, new)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.is_inside_transaction = False
+        self._schemas = []
+        self._rows = (0, 0, 0)
+
+    def _count(self, old: StandbyPosition, new: StandbyPosition) -> None:
+        name = self._register
+        metrics.APPLY_TRANSACTIONS.labels(name).inc(new.transactions - old.transactions)
+        metrics.APPLY_CHANGES.labels(name).inc(new.changes - old.changes)
+        for op, count in zip(("insert", "update", "delete"), self._rows, strict=True):
+            metrics.APPLY_ROWS.labels(name, op).inc(count)

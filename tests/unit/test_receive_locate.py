@@ -1,0 +1,65 @@
+"""Where to read on when the lane is what it was, and when it lost its end and was written anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from consumers.locate import locate
+from consumers.refusals import LaneLost
+from data_embassy.envelope.errors import BadSignature
+from tests.support.receiver_model import Envelope, OpenLane, first_position
+
+POSITION = replace(first_position(last_end=1), incarnation=2, home_offset=14, lane_offset=3)
+
+
+class FixedLane:
+    def __init__(self, *ranges: tuple[int, int, int], bad: int | None = None) -> None:
+        self.lane = [Envelope(incarnation, first, [(b"", b"")] * count) for incarnation, first, count in ranges]
+        self.bad = bad
+
+    def bounds(self) -> tuple[int, int]:
+        return 0, len(self.lane)
+
+    def fetch(self, offset: int) -> bytes:
+        return str(offset).encode()
+
+    def verify(self, envelope: bytes):
+        if int(envelope) == self.bad:
+            raise BadSignature
+        return OpenLane(self.lane).verify(envelope)
+
+
+def found(lane: FixedLane) -> int:
+    return locate(lane, lane, POSITION)
+
+
+def test_unchanged_lane_is_read_from_the_position():
+    assert found(FixedLane((2, 0, 5), (2, 5, 5), (2, 10, 2), (2, 12, 5), (2, 17, 5))) == 3
+
+
+def test_lane_that_was_written_anew_is_searched_backwards():
+    assert found(FixedLane((2, 0, 5), (2, 5, 30), (2, 35, 5), (2, 40, 5))) == 1
+
+
+def test_lane_that_lost_its_end_is_read_from_what_is_left():
+    assert found(FixedLane((2, 0, 5), (2, 5, 5))) == 1
+
+
+def test_later_incarnation_does_not_count():
+    assert found(FixedLane((2, 0, 5), (2, 5, 10), (2, 15, 1), (3, 2, 5))) == 2
+
+
+def test_refused_envelope_at_the_position_is_left_to_the_reader():
+    assert found(FixedLane((2, 0, 5), (2, 5, 5), (2, 10, 2), (2, 12, 5), bad=3)) == 3
+
+
+def test_lane_that_begins_behind_the_position_is_lost():
+    with pytest.raises(LaneLost):
+        found(FixedLane((2, 16, 5), (2, 21, 5), (2, 26, 5), (2, 31, 5)))
+
+
+def test_empty_lane_is_lost():
+    with pytest.raises(LaneLost):
+        found(FixedLane())
