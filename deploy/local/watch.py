@@ -29,14 +29,16 @@ _BACKLOG = "embassy_forward_backlog_records"
 class Sample:
     """One register at one moment. None: not known now."""
 
+    pulse_at: dt.datetime | None
     lag_seconds: float | None
     changes_per_second: float | None
     waiting_at_home: int | None
 
-    @property
-    def is_level(self) -> bool:
-        """The standby is seconds behind, no more."""
-        return self.lag_seconds is not None and self.lag_seconds < LEVEL_SECONDS
+    def is_level_since(self, moment: dt.datetime) -> bool:
+        """The standby is seconds behind, no more, and shows something that happened after a moment."""
+        if self.pulse_at is None or self.lag_seconds is None:
+            return False
+        return self.pulse_at > moment and self.lag_seconds < LEVEL_SECONDS
 
 
 @dataclass(slots=True)
@@ -56,14 +58,18 @@ class Watch:
         self._show_until(lambda _: time.monotonic() >= end)
 
     def until_level(self, *, seconds: float, what: str) -> float:
-        """Show the line until every standby is level; return how long it took. Raises LocalError at the deadline."""
-        began = time.monotonic()
+        """Show the line until every standby is level again; return how long it took.
+
+        A standby that shows nothing newer than this call may owe its small lag to what went before. Raises LocalError
+        at the deadline.
+        """
+        began, since = time.monotonic(), dt.datetime.now(dt.UTC)
 
         def is_done(samples: dict[str, Sample]) -> bool:
-            if all(sample.is_level for sample in samples.values()):
+            late = ", ".join(name for name, sample in samples.items() if not sample.is_level_since(since))
+            if not late:
                 return True
             if time.monotonic() > began + seconds:
-                late = ", ".join(name for name, sample in samples.items() if not sample.is_level)
                 raise LocalError(f"{what}: {late} not level after {seconds:.0f} s", remedy="embassy local logs receive")
             return False
 
@@ -93,7 +99,7 @@ class Watch:
                 print(flush=True)
 
     def _show(self, samples: dict[str, Sample]) -> None:
-        line = "  |  ".join([*(_text(name, sample) for name, sample in samples.items()), f"link {self._link()}"])
+        line = "  |  ".join([*(text(name, sample) for name, sample in samples.items()), f"link {self._link()}"])
         now = time.monotonic()
         if self.is_terminal:
             print(f"\r\x1b[2K  {line}", end="", flush=True)
@@ -108,10 +114,15 @@ class Watch:
         except psycopg.Error:
             row = None
         if row is None:
-            return Sample(lag_seconds=None, changes_per_second=None, waiting_at_home=backlog)
+            return Sample(pulse_at=None, lag_seconds=None, changes_per_second=None, waiting_at_home=backlog)
         pulse_at, changes = row
         lag = None if pulse_at is None else max(0.0, (dt.datetime.now(dt.UTC) - pulse_at).total_seconds())
-        return Sample(lag_seconds=lag, changes_per_second=self._rate(name, changes), waiting_at_home=backlog)
+        return Sample(
+            pulse_at=pulse_at,
+            lag_seconds=lag,
+            changes_per_second=self._rate(name, changes),
+            waiting_at_home=backlog,
+        )
 
     def _rate(self, name: str, changes: int) -> float | None:
         now = time.monotonic()
@@ -137,7 +148,8 @@ class Watch:
             return "-"
 
 
-def _text(name: str, sample: Sample) -> str:
+def text(name: str, sample: Sample) -> str:
+    """What the line says of one register."""
     lag = "lag     -" if sample.lag_seconds is None else f"lag {sample.lag_seconds:5.1f} s"
     rate = "    -" if sample.changes_per_second is None else f"{sample.changes_per_second:5.0f}"
     waiting = "    -" if sample.waiting_at_home is None else f"{sample.waiting_at_home:5d}"
