@@ -1,5 +1,7 @@
 """The site's configuration: read once, all problems together."""
 
+from pathlib import Path
+
 import pytest
 
 from data_embassy.config import load_site
@@ -27,7 +29,7 @@ capture_password_file = "secrets/capture"
 """
 
 
-def write(folder, site=HOME, **registers):
+def write(folder: Path, site: str = HOME, **registers: str) -> Path:
     (folder / "registers").mkdir()
     (folder / "secrets").mkdir()
     (folder / "site.toml").write_text(site)
