@@ -5,7 +5,19 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.system import LocalSystem
+from tests.support.scenario import Registers
 from tests.support.system import PlainPostgres, local_system, plain_broker, plain_postgres
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Markers."""
+    config.addinivalue_line("markers", "last: runs after all others, because it leaves the session's system broken")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever the order of the others, those that break the session's system come last."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +39,9 @@ def system() -> Iterator[LocalSystem]:
     """The whole local system without registers; add registers of your own, and leave everything running."""
     with local_system() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def registers(system: LocalSystem) -> Registers:
+    """Two registers on the whole system, warm; leave them equal, streaming and without writers."""
+    return Registers.make(system)

@@ -1,0 +1,85 @@
+"""A relay on the link's port that keeps every byte it carries: what somebody on the long line could record."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.machine import LOOPBACK
+from deploy.local.system import LocalSystem
+
+_CHUNK_BYTES = 1 << 16
+
+
+@dataclass
+class Tap:
+    """What was carried, in files: one for each connection and direction."""
+
+    folder: Path
+    listener: socket.socket
+    target_port: int
+    _open: list[socket.socket] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def files(self) -> list[Path]:
+        """Everything recorded so far."""
+        return sorted(self.folder.iterdir())
+
+    def accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                self._carry(client)
+
+    def _carry(self, client: socket.socket) -> None:
+        target = socket.create_connection((LOOPBACK, self.target_port))
+        number = len(self._open)
+        self._open += [client, target]
+        for name, source, sink in (("to-embassy", client, target), ("to-home", target, client)):
+            path = self.folder / f"{number:04d}-{name}"
+            self._threads.append(threading.Thread(target=_pump, args=(source, sink, path), daemon=True))
+            self._threads[-1].start()
+
+    def close(self) -> None:
+        """Break every connection."""
+        for each in (self.listener, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        for thread in self._threads:
+            thread.join(10)
+
+
+def _pump(source: socket.socket, sink: socket.socket, path: Path) -> None:
+    with path.open("wb") as record, contextlib.suppress(OSError):
+        while chunk := source.recv(_CHUNK_BYTES):
+            record.write(chunk)
+            record.flush()
+            sink.sendall(chunk)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def tapped(system: LocalSystem, folder: Path) -> Iterator[Tap]:
+    """Put a tap in the place of the link while the body runs."""
+    folder.mkdir()
+    ports = system.layout.ports
+    system.stop("link")
+    try:
+        with socket.create_server((LOOPBACK, ports.link), backlog=64) as listener:
+            tap = Tap(folder, listener, ports.embassy_link)
+            accepting = threading.Thread(target=tap.accept, daemon=True)
+            accepting.start()
+            try:
+                yield tap
+            finally:
+                tap.close()
+                accepting.join(10)
+    finally:
+        system.start("link")
