@@ -19,6 +19,7 @@ from psycopg import sql
 from data_embassy.errors import CheckFailed, DataEmbassyError
 from deploy.local import registers
 from deploy.local.compare import Comparison, compare, contents
+from deploy.local.layout import default_folder
 from deploy.local.processes import HOME
 from deploy.local.references import NAMES, Scale, fill_reference, replicate_reference
 from deploy.local.system import LocalSystem
@@ -50,6 +51,9 @@ def run_demo(system: LocalSystem, options: Options) -> bool:
     system.say = narrator.say
     try:
         results = _Demo(system=system, narrator=narrator).run(has_home_dark=options.has_home_dark)
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted; the system goes on running, make down ends it", flush=True)
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the last line says it
         _explain(error)
         print(f"demo: failed: {_one_line(error)}", flush=True)
@@ -224,7 +228,7 @@ class _Demo:
 
 def _say_what_next(system: LocalSystem, narrator: _Narrator) -> None:
     embassy = system.env()["embassy_site"]
-    folder = f" --folder {system.folder}"
+    folder = "" if system.folder == default_folder() else f" --folder {system.folder}"
     narrator.section("Look around: both sites go on running")
     for line in (
         f"addresses for psql, both sides:    .venv/bin/embassy local env{folder}",

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from psycopg import Connection
 
 from deploy.registers.population.codes import personal_code
-from deploy.registers.population.generate import REFERENCE_DAY
+from deploy.registers.population.people import REFERENCE_DAY
 
 Database: TypeAlias = Connection[tuple[object, ...]]
 Action: TypeAlias = Callable[[Database, Random], int]

@@ -4,10 +4,7 @@ Rows are written as COPY text in blocks, parents before children, in one transac
 day, so that a seed means the same register tomorrow.
 """
 
-import bisect
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from importlib.resources import files
 from itertools import islice
@@ -16,43 +13,13 @@ from random import Random
 from psycopg import Connection, sql
 
 from deploy.registers.population import names
-from deploy.registers.population.codes import personal_code
-
-REFERENCE_DAY = date(2026, 1, 1)
+from deploy.registers.population.people import REFERENCE_DAY, Population, people_by_birth
 
 _PEOPLE = 44_000  # at scale 1; with all that belongs to them about 200,000 rows
 _PHOTOS = 1_000
 _MUNICIPALITIES = 79
-_LIFE_DAYS = 95 * 365
 _BLOCK_LINES = 4_000
 _NULL = r"\N"
-
-
-@dataclass(frozen=True, slots=True)
-class _Person:
-    code: str
-    birth: date
-    sex: str
-    status: str
-
-
-@dataclass(slots=True)
-class _Population:
-    """What the generator has to remember while it writes: the people by age, and who is married."""
-
-    random: Random
-    addresses: int
-    people: list[_Person]
-    women: list[_Person] = field(default_factory=list)
-    men: list[_Person] = field(default_factory=list)
-    women_births: list[date] = field(default_factory=list)
-    men_births: list[date] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.women = [person for person in self.people if person.sex == "female"]
-        self.men = [person for person in self.people if person.sex == "male"]
-        self.women_births = [person.birth for person in self.women]
-        self.men_births = [person.birth for person in self.men]
 
 
 def generate(connection: Connection[tuple[object, ...]], *, scale: float, seed: int) -> dict[str, int]:
@@ -61,8 +28,8 @@ def generate(connection: Connection[tuple[object, ...]], *, scale: float, seed: 
     Scale 1 is about 200,000 rows.
     """
     rng = Random(seed)
-    people = _people(rng, max(200, int(_PEOPLE * scale)))
-    population = _Population(random=rng, addresses=max(100, int(len(people) * 0.4)), people=people)
+    people = people_by_birth(rng, max(200, int(_PEOPLE * scale)))
+    population = Population(random=rng, addresses=max(100, int(len(people) * 0.4)), people=people)
     schema = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
     with connection.transaction():
         connection.execute(schema.encode())
@@ -125,35 +92,13 @@ def _copy(
     return rows
 
 
-def _people(rng: Random, count: int) -> list[_Person]:
-    """People in order of birth; now and then twins, whose codes are easily confused."""
-    births = sorted(REFERENCE_DAY - timedelta(days=1 + rng.randrange(_LIFE_DAYS)) for _ in range(count))
-    serials: Counter[tuple[date, str]] = Counter()
-    people: list[_Person] = []
-    for day in births:
-        birth, sex = day, rng.choice(("female", "male"))
-        if people and rng.random() < 0.02:
-            birth, sex = people[-1].birth, people[-1].sex
-        serial = serials[birth, sex]
-        serials[birth, sex] += 1
-        people.append(_Person(personal_code(birth, sex, serial), birth, sex, _status(rng, birth)))
-    return people
-
-
-def _status(rng: Random, birth: date) -> str:
-    age = (REFERENCE_DAY - birth).days / 365
-    if rng.random() < max(0.002, (age - 60) / 45):
-        return "deceased"
-    return "emigrated" if rng.random() < 0.02 else "living"
-
-
 def _municipalities(rng: Random) -> Iterator[str]:
     for code in range(_MUNICIPALITIES):
         place = names.PLACES[code % len(names.PLACES)]
         yield _line(str(code), f"{place} {code}", f"{place} vald №{code}", f"{rng.uniform(3, 2500):.2f}")
 
 
-def _addresses(population: _Population) -> Iterator[str]:
+def _addresses(population: Population) -> Iterator[str]:
     rng = population.random
     for number in range(population.addresses):
         municipality, rank = number % _MUNICIPALITIES, number // _MUNICIPALITIES
@@ -168,7 +113,7 @@ def _addresses(population: _Population) -> Iterator[str]:
         )
 
 
-def _person_lines(population: _Population) -> Iterator[str]:
+def _person_lines(population: Population) -> Iterator[str]:
     rng = population.random
     for person in population.people:
         given = rng.choice(names.FEMALE if person.sex == "female" else names.MALE)
@@ -195,7 +140,7 @@ def _person_lines(population: _Population) -> Iterator[str]:
         )
 
 
-def _residences(population: _Population) -> Iterator[str]:
+def _residences(population: Population) -> Iterator[str]:
     rng = population.random
     for person in population.people:
         first, second = person.birth, REFERENCE_DAY - (REFERENCE_DAY - person.birth) * rng.random() * 0.8
@@ -207,23 +152,18 @@ def _residences(population: _Population) -> Iterator[str]:
             yield _line(person.code, str(1 + rng.randrange(population.addresses)), f"[{_day(since)},)")
 
 
-def _parentage(population: _Population) -> Iterator[str]:
+def _parentage(population: Population) -> Iterator[str]:
     rng = population.random
     for child in population.people:
-        if rng.random() < 0.95 and (mother := _older(rng, population.women, population.women_births, child.birth)):
+        if rng.random() < 0.95 and (
+            mother := somebody_older(rng, population.women, population.women_births, child.birth)
+        ):
             yield _line(child.code, mother.code, _day(child.birth))
-        if rng.random() < 0.8 and (father := _older(rng, population.men, population.men_births, child.birth)):
+        if rng.random() < 0.8 and (father := population.parent("male", child.birth)):
             yield _line(child.code, father.code, _day(child.birth))
 
 
-def _older(rng: Random, people: list[_Person], births: list[date], birth: date) -> _Person | None:
-    """Somebody between 18 and 45 years older, where there is one."""
-    first = bisect.bisect_left(births, birth - timedelta(days=45 * 365))
-    last = bisect.bisect_right(births, birth - timedelta(days=18 * 365))
-    return people[rng.randrange(first, last)] if first < last else None
-
-
-def _marriages(population: _Population) -> Iterator[str]:
+def _marriages(population: Population) -> Iterator[str]:
     """About a fifth of the people in couples of like age; every sixth marriage is over."""
     rng = population.random
     adult = REFERENCE_DAY - timedelta(days=20 * 365)
@@ -242,7 +182,7 @@ def _marriages(population: _Population) -> Iterator[str]:
             )
 
 
-def _photos(population: _Population, count: int) -> Iterator[str]:
+def _photos(population: Population, count: int) -> Iterator[str]:
     rng = population.random
     living = [person for person in population.people if person.status == "living"]
     for number, person in enumerate(rng.sample(living, min(count, len(living)))):
@@ -250,7 +190,7 @@ def _photos(population: _Population, count: int) -> Iterator[str]:
         yield _line(person.code, "\\x" + rng.randbytes(size).hex(), f"202{rng.randrange(6)}-05-09")
 
 
-def _documents(population: _Population) -> Iterator[str]:
+def _documents(population: Population) -> Iterator[str]:
     rng = population.random
     for number, person in enumerate(population.people):
         if rng.random() < 0.5:
@@ -273,7 +213,7 @@ def _documents(population: _Population) -> Iterator[str]:
             )
 
 
-def _journal(population: _Population) -> Iterator[str]:
+def _journal(population: Population) -> Iterator[str]:
     rng = population.random
     for _ in range(int(len(population.people) * 0.34)):
         at = f"2025-{1 + rng.randrange(12):02d}-{1 + rng.randrange(28):02d} {rng.randrange(24):02d}:00:00+00"
@@ -282,7 +222,7 @@ def _journal(population: _Population) -> Iterator[str]:
         yield _line(at, actor, rng.choice(("read", "print", "confirm")), rng.choice(population.people).code, detail)
 
 
-def _notices(population: _Population) -> Iterator[str]:
+def _notices(population: Population) -> Iterator[str]:
     rng = population.random
     for number in range(len(population.people) // 10):
         sent = REFERENCE_DAY - timedelta(days=rng.randrange(-30, 900))

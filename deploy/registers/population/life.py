@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from deploy.registers.population import names
 from deploy.registers.population.codes import SERIALS, numbered, personal_code
 from deploy.registers.population.draws import Database, any_code, issue, recent_day, run, some_adult, some_person
-from deploy.registers.population.generate import REFERENCE_DAY
+from deploy.registers.population.people import REFERENCE_DAY
 
 
 def birth(db: Database, rng: Random) -> int:

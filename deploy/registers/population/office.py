@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from deploy.registers.population import names
 from deploy.registers.population.codes import SERIALS, personal_code
 from deploy.registers.population.draws import Database, any_code, issue, recent_day, run, some_person
-from deploy.registers.population.generate import REFERENCE_DAY
+from deploy.registers.population.people import REFERENCE_DAY
 
 
 def show_photo(db: Database, rng: Random) -> int:
