@@ -155,9 +155,7 @@ def _residences(population: Population) -> Iterator[str]:
 def _parentage(population: Population) -> Iterator[str]:
     rng = population.random
     for child in population.people:
-        if rng.random() < 0.95 and (
-            mother := somebody_older(rng, population.women, population.women_births, child.birth)
-        ):
+        if rng.random() < 0.95 and (mother := population.parent("female", child.birth)):
             yield _line(child.code, mother.code, _day(child.birth))
         if rng.random() < 0.8 and (father := population.parent("male", child.birth)):
             yield _line(child.code, father.code, _day(child.birth))
