@@ -1,5 +1,7 @@
 """Fixtures shared by all tests: real services, started once per session and only when a test asks for them."""
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,13 +12,20 @@ from tests.support.system import PlainPostgres, local_system, plain_broker, plai
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Markers."""
+    """Markers; and a run that is told to end ends what it started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.addinivalue_line("markers", "campaign: long; runs in `make campaign` only (EMBASSY_CAMPAIGN=1)")
     config.addinivalue_line("markers", "last: runs after all others, because it leaves the session's system broken")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever the order of the others, those that break the session's system come last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long ones wait for a campaign; those that break the session's system come last, whatever the order."""
+    if not os.environ.get("EMBASSY_CAMPAIGN"):
+        long = [item for item in items if item.get_closest_marker("campaign")]
+        items[:] = [item for item in items if not item.get_closest_marker("campaign")]
+        config.hook.pytest_deselected(items=long)
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
