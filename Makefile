@@ -52,6 +52,7 @@ test: check test-java ## everything that must hold: checks, plugin tests, unit t
 
 .PHONY: campaign
 campaign: setup ## long fault runs; writes docs/reports
+	@EMBASSY_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/fault tests/integration
 	@$(BIN)/python -m bench.campaign
 
 .PHONY: bench

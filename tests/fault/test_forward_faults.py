@@ -127,6 +127,7 @@ def test_standby_worker_takes_over_in_seconds(brokers):
             assert site.opened(register).records == site.home_records(register)
 
 
+@pytest.mark.campaign
 def test_rebalances_in_a_row(brokers):
     with bench(brokers, registers=2) as site:
         with site.worker() as steady, steady_writing(site, site.registers[0], rate=500):
@@ -164,6 +165,7 @@ def test_link_cut_with_a_large_backlog_keeps_memory_bounded(brokers):
             assert held < idle + 150
 
 
+@pytest.mark.campaign
 def test_dead_embassy_address_is_waited_for_with_bounded_memory(brokers):
     with bench(brokers, link="127.0.0.1:9") as site:
         register = site.registers[0]
@@ -180,6 +182,7 @@ def test_dead_embassy_address_is_waited_for_with_bounded_memory(brokers):
             settled(site, register, seconds=120)
 
 
+@pytest.mark.campaign
 def test_home_broker_frozen_for_a_while(brokers):
     with bench(brokers) as site:
         register = site.registers[0]
@@ -214,6 +217,7 @@ def test_home_topic_made_anew_begins_a_new_incarnation(brokers, written):
         assert not site.stop_file(register).exists()
 
 
+@pytest.mark.campaign
 def test_home_topic_that_grew_past_the_old_end_is_noticed(brokers):
     with bench(brokers) as site:
         register = site.registers[0]

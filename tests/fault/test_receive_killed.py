@@ -12,15 +12,15 @@ from tests.support.receiving import Embassy, Link, new_embassy, new_link, receiv
 from tests.support.synthetic_register import delete, insert, update
 
 POINTS = [
-    "before_open",
+    pytest.param("before_open", marks=pytest.mark.campaign),
     "after_open:4",
     "before_apply:2",
-    "after_apply:2",
+    pytest.param("after_apply:2", marks=pytest.mark.campaign),
     "before_commit:2",
     "after_commit:2",
-    "before_receipt:2",
+    pytest.param("before_receipt:2", marks=pytest.mark.campaign),
     "before_load_commit",
-    "before_switch",
+    pytest.param("before_switch", marks=pytest.mark.campaign),
     "after_switch",
 ]
 

@@ -34,8 +34,15 @@ from operations.commands.register import app
 app(["snapshot", sys.argv[2]])
 """
 POINTS = [
-    "after-begin", "after-slot", "after-point", "after-pre-data", "chunk:5", "after-tables", "before-end", "after-end"
-]  # fmt: skip
+    "after-slot",
+    "chunk:5",
+    "before-end",
+    "after-end",
+    *(
+        pytest.param(point, marks=pytest.mark.campaign)
+        for point in ("after-begin", "after-point", "after-pre-data", "after-tables")
+    ),
+]
 
 
 def snapshot(register: PreparedRegister, folder: Path, *, failpoint: str = "") -> subprocess.CompletedProcess[str]:

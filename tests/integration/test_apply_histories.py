@@ -412,7 +412,10 @@ def at_once(all_: list[Transaction]) -> list[list[Transaction]]:
     return [all_]
 
 
-@pytest.mark.parametrize(("limit", "cut"), [(SETS, at_once), (ROWS, at_once), (SETS, one_by_one)])
+@pytest.mark.parametrize(
+    ("limit", "cut"),
+    [(SETS, at_once), (ROWS, at_once), pytest.param(SETS, one_by_one, marks=pytest.mark.campaign)],
+)
 @pytest.mark.parametrize("name", HISTORIES)
 def test_history_leaves_equal_standby(
     postgres: PlainPostgres, name: str, limit: int, cut: Callable[[list[Transaction]], list[list[Transaction]]]
