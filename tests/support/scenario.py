@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ WAIT_SECONDS_MAX: Final = 300.0
 """For whatever comes by itself, on a machine that has other things to do."""
 LEVEL_SECONDS: Final = 2.0
 _POLL_SECONDS: Final = 0.2
+_IS_FAULT: Final = re.compile(r"level='(error|critical)'|^Traceback")
 
 
 def wait_for(
@@ -94,6 +96,16 @@ class Registers:
             return None if row is None or row[0] is None else float(row[0])
         return None
 
+    def wait_arrived(self) -> float:
+        """Wait until what is written from now on arrives in every standby."""
+        began = time.time()
+
+        def has_arrived() -> bool:
+            return all((lag := self.lag(name)) is not None and time.time() - lag > began for name in self.names)
+
+        return wait_for(has_arrived, lambda: f"nothing arrives: { {name: self.lag(name) for name in self.names} }; "
+                        f"{self.trouble()}")  # fmt: skip
+
     def wait_level(self, *names: str, lag: float = LEVEL_SECONDS) -> float:
         """Wait until these standbys (all, without names) are at most this far behind."""
         chosen = names or self.names
@@ -122,6 +134,15 @@ class Registers:
             if content.get("cause") is not None and content.get("state") != "RUNNING":
                 found[f"{path.parent.name}/{path.stem}"] = content["cause"]
         return found
+
+    def stops_ever(self) -> list[str]:
+        """Every stop and every fault of our own processes that their logs tell of, also those that are over."""
+        lines = (line for role in ROLES for line in self._log(role).splitlines())
+        return [line for line in lines if _IS_FAULT.search(line)]
+
+    def _log(self, role: str) -> str:
+        path = self.system.log_file(role)
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def status(self) -> dict[str, RegisterStatus]:
         """What `embassy status` says at the embassy, by register."""
@@ -157,11 +178,7 @@ class Registers:
         lines = [f"{line.name} {line.state} {line.uptime_seconds} s" for line in self.system.status()]
         with suppress(Exception):
             lines.append(str(self.status()))
-        lines += [
-            f"{role}:\n" + self.system.log_file(role).read_text(errors="replace")[-1500:]
-            for role in (*ROLES, "connect")
-            if self.system.log_file(role).exists()
-        ]
+        lines += [f"{role}:\n{self._log(role)[-1500:]}" for role in (*ROLES, "connect")]
         return "\n".join(lines)
 
 
