@@ -21,12 +21,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long ones wait for a campaign; those that break the session's system come last, whatever the order."""
+    """Long ones wait for a campaign; the rest goes in stages, each in its random order."""
     if not os.environ.get("EMBASSY_CAMPAIGN"):
         long = [item for item in items if item.get_closest_marker("campaign")]
         items[:] = [item for item in items if not item.get_closest_marker("campaign")]
         config.hook.pytest_deselected(items=long)
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    items.sort(key=_stage)
+
+
+def _stage(item: pytest.Item) -> int:
+    """Cheap tests first; the whole system last, so that its processes do not slow down the others."""
+    if item.get_closest_marker("last"):
+        return 4
+    if "system" in getattr(item, "fixturenames", ()):
+        return 3
+    kind = item.path.parent.name
+    return 2 if kind == "fault" else int(kind == "integration")
 
 
 @pytest.fixture(scope="session")
