@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Final
+
+import psycopg
 
 from consumers import standby
 from consumers.control import Control, Standby, StopRow
@@ -13,6 +17,9 @@ from consumers.position import StandbyPosition
 from data_embassy.config import Register, Site
 from data_embassy.errors import ConfigError, TransportError
 from data_embassy.types import Lsn
+
+_TRIES_MAX: Final = 5
+_RETRY_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +51,17 @@ def embassy_status(site: Site, *, now: dt.datetime) -> list[RegisterStatus]:
     if site.postgres is None:
         raise ConfigError(f"site {site.name} holds no standbys", remedy="give --site the embassy's folder")
     with closing(Control.open(site.postgres, role="status")) as control:
-        return [_status(site, register, control, now) for register in site.registers.values()]
+        return [_status_despite_switch(site, register, control, now) for register in site.registers.values()]
+
+
+def _status_despite_switch(site: Site, register: Register, control: Control, now: dt.datetime) -> RegisterStatus:
+    """A switch renames databases and ends their sessions, also between two looks of ours: look again."""
+    for _ in range(_TRIES_MAX - 1):
+        try:
+            return _status(site, register, control, now)
+        except (TransportError, psycopg.OperationalError):
+            time.sleep(_RETRY_SECONDS)
+    return _status(site, register, control, now)
 
 
 def _status(site: Site, register: Register, control: Control, now: dt.datetime) -> RegisterStatus:
