@@ -104,9 +104,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--changes", type=int, default=200_000)
     arguments = parser.parse_args()
-    forward = [json.loads(run("bench.forward")) for _ in range(arguments.forward_runs)]
-    cold, warm = capture_rates()
     whole = json.loads(run("bench.whole", "--rounds", str(arguments.rounds), "--changes", str(arguments.changes)))
+    print(json.dumps(whole), flush=True)
+    forward = [json.loads(run("bench.forward")) for _ in range(arguments.forward_runs)]
+    print(json.dumps(forward), flush=True)
+    cold, warm = capture_rates()
+    print(json.dumps([cold, warm]), flush=True)
     table = report(cold, warm, forward, whole)
     equal = f"equal, {whole['rows']:,} rows" if whole["is_equal"] else "NOT EQUAL"
     REPORT.parent.mkdir(parents=True, exist_ok=True)

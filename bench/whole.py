@@ -44,9 +44,9 @@ DO $do$ DECLARE b bigint := {base}; n bigint; BEGIN FOR i IN 1..{transactions} L
         i % 79, 'active', now(), i % 50000);
     IF i % 2 = 0 THEN INSERT INTO person VALUES (n + 1, 'EE' || n, 'g', 'f', '2002-02-03', 's', 1, 'active', now(), 1);
     ELSE DELETE FROM person WHERE id = n - 9; IF NOT FOUND THEN DELETE FROM person WHERE id = n; END IF; END IF;
-    UPDATE person SET address = 'moved ' || i, at = now() WHERE id = 1 + (i * 7919) % 200000;
-    UPDATE person SET income = income + 1 WHERE id = 1 + (i * 104729) % 200000;
-    UPDATE person SET status = 'away', at = now() WHERE id = 1 + (i * 1299709) % 200000;
+    UPDATE person SET address = 'moved ' || i, at = now() WHERE id = 1 + (i::bigint * 7919) % 200000;
+    UPDATE person SET income = income + 1 WHERE id = 1 + (i::bigint * 104729) % 200000;
+    UPDATE person SET status = 'away', at = now() WHERE id = 1 + (i::bigint * 1299709) % 200000;
     COMMIT;
 END LOOP; END $do$
 """
