@@ -11,7 +11,7 @@ import psycopg
 from tests.support.hostile import Hostile, Record
 from tests.support.scenario import ODD, POPULATION, Registers, wait_for
 
-STILL_SECONDS = 2.0
+STILL_SECONDS = 1.0
 LAG_SECONDS_MAX = 2.0
 
 

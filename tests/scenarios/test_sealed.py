@@ -92,6 +92,7 @@ def test_planted_values_and_names_are_found_nowhere(registers: Registers, tmp_pa
         _mend(registers, plate)
 
     broker = files_below(layout.service("embassy", "kafka"))
+    broker.append(layout.logs / "embassy-kafka.log")
     assert needles_in(broker, values + names) == {}
     logs = [path for path in files_below(layout.logs) if not path.name.startswith(_HOLDS_VALUES)]
     stops = [path for site in ("home", "embassy") for path in files_below(layout.site(site) / "state")]
