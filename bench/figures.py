@@ -77,8 +77,9 @@ def report(cold: float, warm: list[float], forward: list[dict[str, Any]], whole:
 
 TEXT = """# First figures
 
-Command: `make bench`. Machine: {machine}; both sites, both brokers, Kafka Connect, both PostgreSQL servers and
-the load share it, so every figure is that of two cores for the whole system.
+Command: `{command}` (`make bench` without options takes more runs). Machine: {machine}; both sites,
+both brokers, Kafka Connect, both PostgreSQL servers and the load share it, so every figure is that of two cores for
+the whole system.
 
 {table}
 
@@ -113,7 +114,12 @@ def main() -> None:
     table = report(cold, warm, forward, whole)
     equal = f"equal, {whole['rows']:,} rows" if whole["is_equal"] else "NOT EQUAL"
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(TEXT.format(machine=machine(), table=table, equal=equal), encoding="utf-8")
+    REPORT.write_text(
+        TEXT.format(
+            command=" ".join(["python -m bench.figures", *sys.argv[1:]]), machine=machine(), table=table, equal=equal
+        ),
+        encoding="utf-8",
+    )
     print(f"written: {REPORT}")
 
 
