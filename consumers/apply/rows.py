@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from consumers.apply.table import Table, layout
 from data_embassy.postgres import Connection
 from schemas.records import UNCHANGED
 
+PIPELINE_CHARS_MAX: Final = 64 << 10
+"""Larger values are sent one statement at a time: a pipeline that cannot send all at once may wait for answers to
+what still stands in its own buffer (seen with 60 MB of text: client and server both waited to read)."""
 _VERBS: Final = {"c": "insert", "u": "update", "d": "delete"}
 
 
@@ -62,12 +66,12 @@ class RowWriter:
             for call in self._calls(table, *change)
         ]  # fmt: skip
         cursors: list[tuple[_Call, psycopg.Cursor[tuple[Any, ...]]]] = []
-        with self._connection.pipeline() as pipeline:
+        size = sum(len(value) for call in calls for value in call.parameters if value is not None)
+        with self._connection.pipeline() if size <= PIPELINE_CHARS_MAX else nullcontext():
             for call in calls:
                 cursor = raw_cursor(self._connection)
                 cursors.append((call, cursor))
                 cursor.execute(call.statement, call.parameters, prepare=True)
-            pipeline.sync()
         for call, cursor in cursors:
             if cursor.rowcount != 1:
                 raise Divergence(call.table.label, f"a row to {_VERBS[call.op]}: {cursor.rowcount} of 1 found")
