@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from consumers.assemble import GenerationBegan
+from consumers.stops import Stop
 from data_embassy.config import Postgres
 from data_embassy.errors import DataEmbassyError, TransportError
 from data_embassy.postgres import Connection, connect
@@ -78,19 +79,6 @@ class Standby:
     def run(self) -> int:
         """Run of its snapshot."""
         return self.generation << 32 | self.attempt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopRow:
-    """Why a standby stands still."""
-
-    register: str
-    database: str
-    cause: str
-    message: str
-    remedy: str
-    position: str
-    stopped_at: str
 
 
 class Control:
@@ -218,7 +206,7 @@ class Control:
             if gone.rowcount:
                 self.note(register, "go on", database)
 
-    def stops(self, register: str) -> list[StopRow]:
+    def stops(self, register: str) -> list[Stop]:
         """What stands still."""
         rows = self.connection.execute(
             "SELECT register, database, cause, message, remedy, position, stopped_at::text FROM public.stops"
@@ -226,7 +214,7 @@ class Control:
             (register,),
         ).fetchall()
         return [
-            StopRow(
+            Stop(
                 register=row[0], database=row[1], cause=row[2], message=row[3], remedy=row[4], position=row[5],
                 stopped_at=row[6],
             )

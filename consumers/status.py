@@ -11,9 +11,10 @@ from typing import Final
 import psycopg
 
 from consumers import standby
-from consumers.control import Control, Standby, StopRow
+from consumers.control import Control, Standby
 from consumers.lane import KafkaLane
 from consumers.position import StandbyPosition
+from consumers.stops import Stop
 from data_embassy.config import Register, Site
 from data_embassy.errors import ConfigError, TransportError
 from data_embassy.types import Lsn
@@ -92,7 +93,7 @@ def _status(site: Site, register: Register, control: Control, now: dt.datetime) 
     )
 
 
-def _state(shown: Standby | None, stop: StopRow | None) -> str:
+def _state(shown: Standby | None, stop: Stop | None) -> str:
     if shown is None:
         return "empty"
     if stop is not None:
