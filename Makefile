@@ -47,8 +47,9 @@ test-java: setup ## the capture plugin's own tests
 	@mvn --quiet --batch-mode -f connectors/capture/pom.xml test
 
 .PHONY: test
-test: check test-java ## everything that must hold: checks, plugin tests, unit to scenario
-	@$(BIN)/python -m pytest -q
+test: setup ## everything that must hold: checks, plugin tests, unit to scenario
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check test-java
+	@$(BIN)/python -m tests.support.halves -q --durations=25
 
 .PHONY: campaign
 campaign: setup ## long fault runs; writes docs/reports

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.system import LocalSystem
+from tests.support.halves import HALVES, OPTION
 from tests.support.scenario import Registers
 from tests.support.system import PlainPostgres, local_system, plain_broker, plain_postgres
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which half of all tests: what `make test` runs side by side."""
+    parser.addoption(OPTION, choices=HALVES, help="only tests of the whole system, or only all others")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,18 +28,31 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long ones wait for a campaign; the rest goes in stages, each in its random order."""
-    if not os.environ.get("EMBASSY_CAMPAIGN"):
-        long = [item for item in items if item.get_closest_marker("campaign")]
-        items[:] = [item for item in items if not item.get_closest_marker("campaign")]
-        config.hook.pytest_deselected(items=long)
-    items.sort(key=_stage)
+    is_campaign = bool(os.environ.get("EMBASSY_CAMPAIGN"))
+    half = config.getoption(OPTION)
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        is_long = item.get_closest_marker("campaign") is not None and not is_campaign
+        is_elsewhere = half is not None and half != _half(item)
+        (others if is_long or is_elsewhere else chosen).append(item)
+    items[:] = sorted(chosen, key=_stage)
+    config.hook.pytest_deselected(items=others)
+
+
+def _half(item: pytest.Item) -> str:
+    return "system" if _needs_system(item) else "rest"
+
+
+def _needs_system(item: pytest.Item) -> bool:
+    return "system" in getattr(item, "fixturenames", ())
 
 
 def _stage(item: pytest.Item) -> int:
     """Cheap tests first; the whole system last, so that its processes do not slow down the others."""
     if item.get_closest_marker("last"):
         return 4
-    if "system" in getattr(item, "fixturenames", ()):
+    if _needs_system(item):
         return 3
     kind = item.path.parent.name
     return 2 if kind == "fault" else int(kind == "integration")
