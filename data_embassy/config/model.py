@@ -1,0 +1,131 @@
+"""What a site's processes may know: frozen objects, read once from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from data_embassy.config.secret import PasswordFile
+from data_embassy.errors import ConfigError, ContractError
+
+Role = Literal["home", "embassy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """A site's own Kafka broker: SASL PLAIN when a user name is given."""
+
+    bootstrap: str
+    username: str | None
+    password: PasswordFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """The embassy's broker as home reaches it: TLS with home's client certificate."""
+
+    bootstrap: str
+    ca_file: Path | None
+    cert_file: Path | None
+    key_file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect:
+    """Kafka Connect's REST address."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postgres:
+    """One database of a PostgreSQL server and who connects."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: PasswordFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Home's access to a register."""
+
+    capture: Postgres
+    pulse: Postgres
+    slot: str
+    publication: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """A register's contract at this site."""
+
+    name: str
+    lane: str
+    tier: int
+    source: Source | None
+
+    @property
+    def changes_topic(self) -> str:
+        """Home topic: the register's ordered truth."""
+        return f"changes.{self.name}"
+
+    @property
+    def schemas_topic(self) -> str:
+        """Compacted home topic with the register's schema records."""
+        return f"schemas.{self.name}"
+
+    @property
+    def lane_topic(self) -> str:
+        """Sealed topic at the embassy."""
+        return f"lane.{self.lane}"
+
+    @property
+    def receipts_topic(self) -> str:
+        """Signed receipts of the embassy."""
+        return f"receipts.{self.lane}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Loopback ports of the processes' metrics; 0 serves none."""
+
+    forward: int
+    pulse: int
+    receive: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Everything a process of this site may know."""
+
+    role: Role
+    name: str
+    folder: Path
+    keys: Path
+    state: Path
+    kafka: Broker
+    connect: Connect | None
+    link: Link | None
+    postgres: Postgres | None
+    metrics: Metrics
+    registers: Mapping[str, Register]
+    """Those whose contracts can be used."""
+    faults: Mapping[str, ContractError] = field(default_factory=dict)
+    """What is wrong with the other contracts, by register."""
+
+    def register(self, name: str) -> Register:
+        """The register of this name; raises ConfigError, for a contract that cannot be used its ContractError."""
+        if name in self.faults:
+            raise self.faults[name]
+        try:
+            return self.registers[name]
+        except KeyError:
+            known = ", ".join(sorted(self.registers)) or "none"
+            raise ConfigError(
+                f"no register {name!r} at site {self.name} (known: {known})", remedy="embassy register list"
+            ) from None

@@ -1,0 +1,75 @@
+"""Reads the tables of one TOML file and gathers what is wrong with them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from data_embassy.config.secret import PasswordFile
+
+
+class Reader:
+    """Reads tables of one file and gathers what is wrong."""
+
+    def __init__(self, path: Path, folder: Path, problems: list[str]) -> None:
+        self.path, self.folder, self.problems = path, folder, problems
+        self.data: dict[str, Any] = {}
+        try:
+            self.data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            problems.append(f"{path}: cannot be read: {error.strerror}")
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            problems.append(f"{path}: {error}")
+        self._used: set[tuple[str, ...]] = set()
+
+    def _value(self, table: str, name: str, kind: type, default: Any, *, required: bool) -> Any:
+        self._used.add((table, name))
+        where = self.data.get(table, {}) if table else self.data
+        value = where.get(name, default) if isinstance(where, dict) else default
+        label = f"{table}.{name}" if table else name
+        if value is None and required:
+            self.problems.append(f"{self.path}: {label} is missing")
+            return kind()
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            self.problems.append(f"{self.path}: {label} must be {kind.__name__}")
+            return kind()
+        return value
+
+    def text(self, table: str, name: str, default: str | None = None) -> str:
+        """A text that must be there, unless it has a default."""
+        value: str = self._value(table, name, str, default, required=True)
+        return value
+
+    def optional(self, table: str, name: str) -> str | None:
+        """A text, None when it is not there."""
+        value: str | None = self._value(table, name, str, None, required=False)
+        return value
+
+    def number(self, table: str, name: str, default: int | None, low: int, high: int) -> int:
+        """A number within bounds."""
+        value: int = self._value(table, name, int, default, required=True)
+        if not low <= value <= high and (table, name) in self._used:
+            self.problems.append(f"{self.path}: {table}.{name} must lie between {low} and {high}")
+        return value
+
+    def file(self, table: str, name: str) -> Path | None:
+        """A file's path, relative to the site's folder."""
+        value = self.optional(table, name)
+        return None if value is None else self.folder / value
+
+    def password(self, table: str, name: str) -> PasswordFile | None:
+        """The file that a password stands in."""
+        path = self.file(table, name)
+        return None if path is None else PasswordFile(path=path)
+
+    def finish(self) -> None:
+        """Report what nobody read: a misspelt setting must not pass silently."""
+        for table, content in self.data.items():
+            if not isinstance(content, dict):
+                if ("", table) not in self._used:
+                    self.problems.append(f"{self.path}: unknown setting {table}")
+                continue
+            for name in content:
+                if (table, name) not in self._used:
+                    self.problems.append(f"{self.path}: unknown setting {table}.{name}")

@@ -1,0 +1,93 @@
+"""A site's folder -> frozen objects: `site.toml`, and one contract per register."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from data_embassy.config.contract import read_contracts
+from data_embassy.config.model import Broker, Connect, Link, Metrics, Postgres, Site
+from data_embassy.config.reader import Reader
+from data_embassy.config.secret import REMEDY
+from data_embassy.errors import ConfigError
+
+
+def load_site(folder: Path) -> Site:
+    """Read a site's folder; raises ConfigError that lists every problem found in all files."""
+    return _load(folder, tolerates_contracts=False)
+
+
+def open_site(folder: Path) -> Site:
+    """Read a site's folder; contracts that cannot be used stand in `faults`.
+
+    For long-lived processes and for commands that concern one register: another one's contract is none of their
+    business. Raises ConfigError that lists every problem of `site.toml`.
+    """
+    return _load(folder, tolerates_contracts=True)
+
+
+def _load(folder: Path, *, tolerates_contracts: bool) -> Site:
+    problems: list[str] = []
+    folder = folder.absolute()
+    reader = Reader(folder / "site.toml", folder, problems)
+    role = reader.text("site", "role")
+    if role not in ("home", "embassy"):
+        problems.append(f"{reader.path}: site.role must be home or embassy")
+    registers, faults = read_contracts(folder, is_home=role == "home", known={})
+    site = Site(
+        role="home" if role == "home" else "embassy",
+        name=reader.text("site", "name", role),
+        folder=folder,
+        keys=folder / reader.text("site", "keys", "keys"),
+        state=folder / reader.text("site", "state", "state"),
+        kafka=Broker(
+            bootstrap=reader.text("kafka", "bootstrap"),
+            username=reader.optional("kafka", "username"),
+            password=reader.password("kafka", "password_file"),
+        ),
+        connect=Connect(url=reader.text("connect", "url")) if role == "home" else None,
+        link=_load_link(reader) if role == "home" else None,
+        postgres=_load_postgres(reader) if role == "embassy" else None,
+        metrics=Metrics(
+            forward=reader.number("metrics", "forward", 0, 0, 65535),
+            pulse=reader.number("metrics", "pulse", 0, 0, 65535),
+            receive=reader.number("metrics", "receive", 0, 0, 65535),
+        ),
+        registers=registers,
+        faults=faults,
+    )
+    reader.finish()
+    texts = [] if tolerates_contracts else [error.message for error in faults.values()]
+    if problems or texts:
+        lines = "\n  ".join([*problems, *texts])
+        raise ConfigError(f"the configuration cannot be used:\n  {lines}", remedy=REMEDY)
+    return site
+
+
+def _load_link(reader: Reader) -> Link:
+    return Link(
+        bootstrap=reader.text("link", "bootstrap"),
+        ca_file=reader.file("link", "ca_file"),
+        cert_file=reader.file("link", "cert_file"),
+        key_file=reader.file("link", "key_file"),
+    )
+
+
+def _load_postgres(reader: Reader) -> Postgres:
+    return Postgres(
+        host=reader.text("postgres", "host"),
+        port=reader.number("postgres", "port", 5432, 1, 65535),
+        database=reader.text("postgres", "database", "data_embassy"),
+        user=reader.text("postgres", "user", "data_embassy"),
+        password=reader.password("postgres", "password_file"),
+    )
+
+
+def site_folder(explicit: Path | None) -> Path:
+    """The folder given on the command line, else `EMBASSY_SITE`; raises ConfigError when neither is there."""
+    if explicit is not None:
+        return explicit
+    named = os.environ.get("EMBASSY_SITE")
+    if not named:
+        raise ConfigError("no site was chosen", remedy="give --site FOLDER or set EMBASSY_SITE")
+    return Path(named)
