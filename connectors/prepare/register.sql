@@ -96,25 +96,31 @@ CREATE TABLE IF NOT EXISTS data_embassy.ddl (
     details text NOT NULL         -- JSON: all objects; for a mark the reason
 );
 
--- Proofs of equality at an exact position, and rows sent again to repair a difference.
+-- Proofs of equality at an exact position, and rows sent again to repair a difference. Both are written through the
+-- functions of section 6.1 only, and rows older than a day are removed by the next proof.
 CREATE TABLE IF NOT EXISTS data_embassy.checkpoint (
     id uuid NOT NULL,
     attempt integer NOT NULL,
-    part smallint NOT NULL CHECK (part IN (1, 2)),
-    consistent_point pg_lsn,
+    part integer NOT NULL CHECK (part >= 1),  -- 1: hold here; 2: the point; from 3 on: questions
+    consistent_point pg_lsn,                  -- in part 2; NULL there: given up
+    question text,                            -- JSON
+    answer_key text,                          -- for the embassy: its answers are sealed with it
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (id, attempt, part),
-    CHECK ((part = 2) = (consistent_point IS NOT NULL))
+    CHECK (part = 2 OR consistent_point IS NULL)
 );
 CREATE TABLE IF NOT EXISTS data_embassy.repair (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     checkpoint uuid NOT NULL,
     relation_schema text NOT NULL,
     relation_name text NOT NULL,
-    range_from text,
-    range_to text,
-    part integer NOT NULL,
-    rows text NOT NULL
+    key text NOT NULL,            -- JSON: [[column, type], ...]; the range's bounds are values of these
+    range_from text,              -- JSON: the first key of the range; NULL: from the beginning
+    range_to text,                -- JSON: the key behind the range; NULL: to the end
+    part integer NOT NULL,        -- 1: the range is emptied first
+    columns text NOT NULL,        -- JSON: the columns of the rows
+    rows text NOT NULL,           -- COPY text
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Numbers the capture sessions (stream-v1 section 2: the sequence in `timeline << 32 | sequence`).
@@ -387,6 +393,44 @@ BEGIN
     END IF;
 END $data_embassy$;
 
+-- 6.1 Verification ---------------------------------------------------------------------------------------------------
+
+-- One question to the embassy, in commit order. The capture role may ask, and change nothing else.
+CREATE OR REPLACE FUNCTION data_embassy.ask(
+    verification uuid, attempt integer, part integer, consistent_point pg_lsn, question text, answer_key text)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $data_embassy$
+BEGIN
+    IF part = 1 THEN
+        DELETE FROM data_embassy.checkpoint c WHERE c.at < clock_timestamp() - interval '1 day';
+        DELETE FROM data_embassy.repair r WHERE r.at < clock_timestamp() - interval '1 day';
+    END IF;
+    INSERT INTO data_embassy.checkpoint (id, attempt, part, consistent_point, question, answer_key)
+    VALUES (verification, attempt, part, consistent_point, question, answer_key);
+END $data_embassy$;
+
+-- Keeps writers out of one table until the transaction ends, so that its rows can be sent again in commit order.
+CREATE OR REPLACE FUNCTION data_embassy.lock_for_repair(relation_schema text, relation_name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $data_embassy$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE n.nspname = relation_schema AND c.relname = relation_name AND c.relkind = 'r'
+                      AND c.relpersistence = 'p' AND c.oid >= 16384) THEN
+        RAISE EXCEPTION 'no ordinary table has this name';
+    END IF;
+    EXECUTE format('LOCK TABLE ONLY %I.%I IN SHARE MODE', relation_schema, relation_name);
+END $data_embassy$;
+
+-- Rows of one range of a table that the caller locked.
+CREATE OR REPLACE FUNCTION data_embassy.send_again(
+    checkpoint uuid, relation_schema text, relation_name text, key text, range_from text, range_to text,
+    part integer, columns text, rows text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $data_embassy$
+    INSERT INTO data_embassy.repair
+        (checkpoint, relation_schema, relation_name, key, range_from, range_to, part, columns, rows)
+    VALUES (checkpoint, relation_schema, relation_name, key, range_from, range_to, part, columns, rows)
+$data_embassy$;
+
 -- 7. Rights ----------------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON ALL TABLES IN SCHEMA data_embassy FROM PUBLIC;
@@ -400,6 +444,9 @@ GRANT EXECUTE ON FUNCTION data_embassy.note_ddl(text, text, text, text, jsonb) T
 GRANT EXECUTE ON FUNCTION data_embassy.beat() TO :"pulse_role";
 GRANT EXECUTE ON FUNCTION data_embassy.unidentified(), data_embassy.watched(), data_embassy.sequence_state()
     TO :"capture_role";
+GRANT EXECUTE ON FUNCTION data_embassy.ask(uuid, integer, integer, pg_lsn, text, text),
+    data_embassy.lock_for_repair(text, text),
+    data_embassy.send_again(uuid, text, text, text, text, text, integer, text, text) TO :"capture_role";
 GRANT SELECT ON ALL TABLES IN SCHEMA data_embassy TO :"capture_role";
 GRANT USAGE, SELECT ON SEQUENCE data_embassy.capture_session TO :"capture_role";
 
