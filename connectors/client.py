@@ -1,5 +1,6 @@
 """The edge to Kafka Connect's REST interface. Configurations name password files, so no secret passes here."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,16 @@ _CAUSE_CHARS_MAX: Final = 600
 ABSENT: Final = "ABSENT"
 RUNNING: Final = "RUNNING"
 FAILED: Final = "FAILED"
+_STOP: Final = re.compile(r"\A([A-Z][A-Za-z]+): (.*)\. Remedy: (.*)\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureStop:
+    """What the capture plugin says of its own end (CaptureException.java)."""
+
+    cause_class: str
+    reason: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +43,12 @@ class ConnectorStatus:
     def is_running(self) -> bool:
         """True when connector and task run."""
         return self.state == RUNNING
+
+    @property
+    def stop(self) -> CaptureStop | None:
+        """The plugin's own words taken apart; None for anything else that Kafka Connect tells."""
+        found = _STOP.match(self.cause or "")
+        return None if found is None else CaptureStop(cause_class=found[1], reason=found[2], remedy=found[3])
 
 
 class ConnectClient:

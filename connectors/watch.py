@@ -1,7 +1,8 @@
 """Watches the capture connectors: a failed task is restarted with growing pauses, and its cause is kept and shown.
 
 Every restart is a new session that begins at the slot, so restarting is always safe; a lasting fault shows its cause
-each time. The last cause of each register stands in `<state>/connectors/<register>.json`.
+each time, and one that was mended is found within ten seconds. The last cause of each register stands in
+`<state>/connectors/<register>.json`, taken apart into class, reason and remedy while it stands still for it.
 """
 
 import json
@@ -21,7 +22,10 @@ from data_embassy.errors import ConfigError, DataEmbassyError
 _LOG: Final = log.get("connectors.watch")
 INTERVAL_SECONDS: Final = 2.0
 PAUSE_SECONDS_MIN: Final = 2.0
-PAUSE_SECONDS_MAX: Final = 60.0
+PAUSE_SECONDS_MAX: Final = 10.0
+"""A task that finds no slot ends at once and costs nothing; who mended a cause should not wait for long."""
+RUNS_SECONDS: Final = 5.0
+"""A task that fails again and again runs for a moment each time: its cause goes after this."""
 SETTLED_SECONDS: Final = 120.0
 """A task that ran this long is healthy: the next failure starts with the shortest pause again."""
 
@@ -47,6 +51,10 @@ class Health:
     cause_at: float | None = None
     restarts: int = 0
     changed_at: float = 0.0
+    cause_class: str | None = None
+    """While the task stands still, or runs only for moments, for a cause of the plugin's own; None otherwise."""
+    reason: str | None = None
+    remedy: str | None = None
 
 
 class Watcher:
@@ -76,7 +84,11 @@ class Watcher:
     def _note(self, register: str, status: ConnectorStatus) -> None:
         health, now = self._known[register], self._clock()
         metrics.CONNECTOR_RUNNING.labels(register).set(1 if status.is_running else 0)
-        is_news = status.state != health.state or (status.cause is not None and status.cause != health.cause)
+        is_news = (
+            status.state != health.state
+            or (status.cause is not None and status.cause != health.cause)
+            or _is_over(health, status, now)
+        )
         if status.is_running:
             self._restart_at.pop(register, None)
             if not is_news and now - health.changed_at > SETTLED_SECONDS:
@@ -87,6 +99,7 @@ class Watcher:
             health.state, health.changed_at = status.state, now
         if status.cause is not None:
             health.cause, health.cause_at = status.cause, now
+        _explain(health, register, status, now)
         _LOG.info("connector", register=register, state=status.state, cause=status.cause)
         _write_health(self._folder, register, health)
 
@@ -102,6 +115,20 @@ class Watcher:
         metrics.CONNECTOR_RESTARTS.labels(register).inc()
         _LOG.info("connector restarted", register=register, restarts=health.restarts)
         _write_health(self._folder, register, health)
+
+
+def _is_over(health: Health, status: ConnectorStatus, now: float) -> bool:
+    """True when a task has run long enough for its last cause to count as gone."""
+    return status.is_running and health.cause_class is not None and now - health.changed_at > RUNS_SECONDS
+
+
+def _explain(health: Health, register: str, status: ConnectorStatus, now: float) -> None:
+    stop = status.stop
+    if stop is not None:
+        health.cause_class, health.reason = stop.cause_class, stop.reason
+        health.remedy = stop.remedy.replace("NAME", register)
+    elif _is_over(health, status, now):
+        health.cause_class = health.reason = health.remedy = None
 
 
 def watch(site: Site, stop: threading.Event) -> None:

@@ -59,7 +59,7 @@ def test_a_missing_slot_stops_capture_with_a_remedy(register: CapturedRegister) 
     register.apply()
     cause = register.wait_for("FAILED").cause
     assert cause == (
-        f"replication slot slot_{register.name} does not exist. Remedy: take a snapshot, which makes it:"
+        f"SlotMissing: replication slot slot_{register.name} does not exist. Remedy: take a snapshot, which makes it:"
         " embassy register snapshot NAME"
     )
 

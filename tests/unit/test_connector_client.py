@@ -7,12 +7,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from connectors.client import ConnectClient, read_cause, read_status
+from connectors.client import CaptureStop, ConnectClient, ConnectorStatus, read_cause, read_status
 from data_embassy.errors import ConfigError, TransportError
 
 TRACE = """org.apache.kafka.connect.errors.ConnectException: capture stopped
 \tat dataembassy.capture.RegisterTask.poll(RegisterTask.java:1)
-Caused by: dataembassy.capture.CaptureException: the slot is gone. Remedy: take a snapshot
+Caused by: dataembassy.capture.CaptureException: SlotMissing: the slot is gone. Remedy: take a snapshot
 \tat dataembassy.capture.SlotClaim.take(SlotClaim.java:1)
 Caused by: org.postgresql.util.PSQLException: something
 \t... 3 more
@@ -65,7 +65,8 @@ def answers() -> Iterator[Answers]:
 def test_a_failed_task_makes_a_failed_connector_with_its_cause() -> None:
     tasks = [{"id": 0, "state": "FAILED", "worker_id": "w", "trace": TRACE}]
     status = read_status({"connector": {"state": "RUNNING", "worker_id": "w"}, "tasks": tasks})
-    assert (status.state, status.cause) == ("FAILED", "the slot is gone. Remedy: take a snapshot")
+    assert (status.state, status.cause) == ("FAILED", "SlotMissing: the slot is gone. Remedy: take a snapshot")
+    assert status.stop == CaptureStop(cause_class="SlotMissing", reason="the slot is gone", remedy="take a snapshot")
 
 
 def test_a_connector_without_a_task_does_not_run() -> None:
@@ -74,6 +75,7 @@ def test_a_connector_without_a_task_does_not_run() -> None:
 
 def test_a_foreign_trace_shows_its_innermost_cause() -> None:
     assert read_cause("a.B: outer\n\tat x\nCaused by: c.D: inner\n\t... 1 more\n") == "c.D: inner"
+    assert ConnectorStatus(state="FAILED", cause="c.D: inner").stop is None
 
 
 def test_an_absent_connector_is_a_state(answers: Answers) -> None:

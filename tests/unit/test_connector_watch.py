@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from connectors.client import ConnectorStatus
-from connectors.watch import PAUSE_SECONDS_MAX, SETTLED_SECONDS, Watcher, read_health
+from connectors.watch import PAUSE_SECONDS_MAX, RUNS_SECONDS, SETTLED_SECONDS, Watcher, read_health
 from data_embassy.errors import TransportError
 
 RUNNING = ConnectorStatus(state="RUNNING")
-FAILED = ConnectorStatus(state="FAILED", cause="the slot is gone")
+FAILED = ConnectorStatus(state="FAILED", cause="SlotMissing: it is gone. Remedy: embassy register snapshot NAME")
 
 
 class Connect:
@@ -69,7 +69,7 @@ def test_pauses_between_restarts_double_up_to_a_limit(watcher: Watcher, connect:
     times = restart_times(watcher, connect, clock, 400)
     pauses = [after - before for before, after in pairwise(times)]
     assert connect.restarted[0] == "capture.population"
-    assert pauses[:4] == [5, 9, 17, 33]  # The pause begins at the step after a restart.
+    assert pauses[:3] == [5, 9, 11]  # The pause begins at the step after a restart.
     assert pauses[-1] == PAUSE_SECONDS_MAX + 1
 
 
@@ -91,8 +91,28 @@ def test_the_last_cause_outlives_the_restart_and_the_process(
     watcher.step()
     health = read_health(tmp_path, "population")
     assert health is not None
-    assert (health.state, health.cause, health.restarts) == ("RUNNING", "the slot is gone", 1)
+    assert (health.state, health.cause, health.restarts) == ("RUNNING", FAILED.cause, 1)
     assert Watcher(["population"], connect, tmp_path)._known["population"] == health
+
+
+def test_a_cause_of_the_plugins_own_stands_until_the_task_has_run_for_a_while(
+    watcher: Watcher, connect: Connect, clock: Clock, tmp_path: Path
+) -> None:
+    def told() -> tuple[str | None, str | None, str | None]:
+        watcher.step()
+        health = read_health(tmp_path, "population")
+        assert health is not None
+        return health.cause_class, health.reason, health.remedy
+
+    connect.answer = FAILED
+    stop = ("SlotMissing", "it is gone", "embassy register snapshot population")
+    assert told() == stop
+    connect.answer = RUNNING
+    assert told() == stop
+    clock.now += RUNS_SECONDS
+    assert told() == stop
+    clock.now += 1
+    assert told() == (None, None, None)
 
 
 def test_a_silent_connect_is_noted_and_waited_for(watcher: Watcher, connect: Connect, tmp_path: Path) -> None:

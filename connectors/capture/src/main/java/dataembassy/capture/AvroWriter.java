@@ -62,7 +62,7 @@ final class AvroWriter {
 
     private void reserve(int more) {
         if (more > bytesMax - size) {
-            throw new CaptureException(
+            throw new CaptureException("RecordTooLarge",
                     "a record is larger than " + (bytesMax >> 20) + " MiB, the largest that a home topic takes",
                     "make the row smaller at the register, drop its slot, then: embassy register snapshot NAME");
         }

@@ -2,16 +2,20 @@ package dataembassy.capture;
 
 import org.apache.kafka.connect.errors.ConnectException;
 
-/** A stop of this register's capture: what is wrong, and what to do. Never holds row data. */
+/**
+ * A stop of this register's capture: its cause in one word, what is wrong, and what to do. Never holds row data.
+ *
+ * <p>The cause is the first word of the message, which Kafka Connect shows; home's watcher reads it there.
+ */
 public final class CaptureException extends ConnectException {
     private static final long serialVersionUID = 1L;
 
-    CaptureException(String message, String remedy) {
-        super(oneLine(message) + ". Remedy: " + remedy);
+    CaptureException(String cause, String message, String remedy) {
+        this(cause, message, remedy, null);
     }
 
-    CaptureException(String message, String remedy, Throwable cause) {
-        super(oneLine(message) + ". Remedy: " + remedy, cause);
+    CaptureException(String cause, String message, String remedy, Throwable thrown) {
+        super(cause + ": " + oneLine(message) + ". Remedy: " + remedy, thrown);
     }
 
     /** Kafka Connect shows a stack trace; what is told must stand in its first line. */

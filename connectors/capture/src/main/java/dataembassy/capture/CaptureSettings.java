@@ -57,7 +57,7 @@ final class CaptureSettings {
     }
 
     private static CaptureException refuse(String setting) {
-        return new CaptureException("a capture connector cannot have the setting " + setting,
+        return new CaptureException("SettingRefused", "a capture connector cannot have the setting " + setting,
                 "apply the connector as planned: embassy connector apply NAME");
     }
 }

@@ -127,13 +127,14 @@ final class RecordEncoder {
 
     private static void require(boolean isSo, String otherwise) {
         if (!isSo) {
-            throw new CaptureException("Debezium's stream is broken: " + otherwise,
+            throw new CaptureException("StreamBroken", "Debezium's stream is broken: " + otherwise,
                     "restart the connector; it begins at the slot again: embassy connector apply NAME");
         }
     }
 
     private static CaptureException unknown(String what) {
-        return new CaptureException("Debezium delivered a " + what + ", which stream v1 does not know",
+        return new CaptureException("StreamNotUnderstood",
+                "Debezium delivered a " + what + ", which stream v1 does not know",
                 "apply the connector as planned: embassy connector apply NAME");
     }
 }

@@ -82,7 +82,7 @@ public final class RegisterTask extends SourceTask {
             claimDeadline = System.nanoTime() + CLAIM_MS_MAX * 1_000_000;
             debezium.start(settings);
             if (!debezium.isRunning()) {
-                throw new CaptureException("Debezium did not start",
+                throw new CaptureException("CaptureFailed", "Debezium did not start",
                         "look for its cause in the log of Kafka Connect; mostly the register does not answer");
             }
         } catch (InterruptedException interrupted) {
@@ -107,7 +107,7 @@ public final class RegisterTask extends SourceTask {
                 return beginSession();
             }
             if (System.nanoTime() > claimDeadline) {
-                throw new CaptureException("Debezium did not get hold of the slot in time",
+                throw new CaptureException("SlotTaken", "Debezium did not get hold of the slot in time",
                         "see which backend holds it (pg_replication_slots.active_pid) and end that one");
             }
             return List.of();
@@ -169,9 +169,10 @@ public final class RegisterTask extends SourceTask {
             cause = cause.getCause();
         }
         if (cause instanceof SQLException) {
-            return new CaptureException("the replication connection to the register failed: " + cause.getMessage(),
+            return new CaptureException("RegisterUnreachable",
+                    "the replication connection to the register failed: " + cause.getMessage(),
                     "none while restarts succeed; if it lasts, see the log of the register's server", error);
         }
-        return new CaptureException("Debezium failed: " + cause, "see the log of Kafka Connect", error);
+        return new CaptureException("CaptureFailed", "Debezium failed: " + cause, "see the log of Kafka Connect", error);
     }
 }

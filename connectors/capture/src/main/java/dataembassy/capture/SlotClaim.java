@@ -29,8 +29,11 @@ import org.postgresql.replication.LogSequenceNumber;
 final class SlotClaim implements AutoCloseable {
     private static final long RETRY_MS = 250;
     private static final String LOCK = "SELECT pg_try_advisory_lock(?)";
+    private static final String IN_RECOVERY = "SELECT pg_is_in_recovery()";
+    // Only newer servers say why they invalidated a slot, and only since 17 whether it is a synced copy.
     private static final String FACTS = "SELECT s.plugin = 'pgoutput' AND s.database = current_database() AS is_ours,"
-            + " coalesce(s.wal_status, '') = 'lost' AS is_lost, current_setting('server_encoding') AS encoding,"
+            + " coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE WHEN s.wal_status = 'lost' THEN 'WAL removed' END)"
+            + " AS lost_by, current_setting('server_encoding') AS encoding,"
             + " EXISTS (SELECT FROM pg_publication p WHERE p.pubname = ? AND p.puballtables AND p.pubinsert AND p.pubupdate"
             + " AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot) AS is_published,"
             + " clock_timestamp()::text AS now FROM pg_replication_slots s WHERE s.slot_name = ?";
@@ -78,7 +81,7 @@ final class SlotClaim implements AutoCloseable {
             lock.setLong(1, key);
             while (!first(lock).getBoolean(1)) {
                 if (System.nanoTime() > deadline) {
-                    throw new CaptureException("another capture task holds the lock of slot " + slot + holder(key),
+                    throw new CaptureException("SlotTaken", "another capture task holds the lock of slot " + slot + holder(key),
                             "stop the other task, or wait until PostgreSQL notices that its worker is gone");
                 }
                 Thread.sleep(RETRY_MS);
@@ -95,27 +98,39 @@ final class SlotClaim implements AutoCloseable {
     }
 
     private void check() throws SQLException {
+        try (Statement query = connection.createStatement(); ResultSet row = query.executeQuery(IN_RECOVERY)) {
+            if (row.next() && row.getBoolean(1)) {
+                throw new CaptureException("RegisterInRecovery", "the server is a standby, or still recovering",
+                        "none if it becomes the primary; otherwise name the primary's host and port in the register's"
+                        + " contract, then: embassy connector apply NAME");
+            }
+        }
         try (PreparedStatement query = connection.prepareStatement(FACTS)) {
             query.setString(1, settings.get("publication.name"));
             query.setString(2, slot);
             ResultSet facts = query.executeQuery();
             if (!facts.next()) {
                 // Debezium would make one at the present position and skip all before it.
-                throw new CaptureException("replication slot " + slot + " does not exist",
+                throw new CaptureException("SlotMissing", "replication slot " + slot + " does not exist",
                         "take a snapshot, which makes it: embassy register snapshot NAME");
             }
-            if (!facts.getBoolean("is_ours") || facts.getBoolean("is_lost")) {
-                throw new CaptureException("replication slot " + slot + " cannot be used: it is lost, of another"
-                        + " database or of another plugin", "drop it, then: embassy register snapshot NAME");
+            if (!facts.getBoolean("is_ours")) {
+                throw new CaptureException("SlotForeign", "replication slot " + slot + " is of another database or"
+                        + " plugin", "choose another slot in the register's contract, or drop this one, then: embassy"
+                        + " register snapshot NAME");
+            }
+            if (facts.getString("lost_by") != null) {
+                throw new CaptureException("SlotInvalidated", "replication slot " + slot + " lost what it had to keep: "
+                        + facts.getString("lost_by"), "embassy register snapshot NAME, which makes a new slot");
             }
             if (!facts.getBoolean("is_published")) {
                 // PostgreSQL 18 reads on without a publication and sends nothing.
-                throw new CaptureException("publication " + settings.get("publication.name")
+                throw new CaptureException("PublicationChanged", "publication " + settings.get("publication.name")
                         + " does not publish every change of all tables", "run the register's SQL again, and take a"
                         + " new snapshot: embassy register prepare NAME, embassy register snapshot NAME");
             }
             if (facts.getString("encoding").equals("SQL_ASCII")) {
-                throw new CaptureException("the register's encoding is SQL_ASCII: its text has no known meaning",
+                throw new CaptureException("EncodingUnknown", "the register's encoding is SQL_ASCII: its text has no known meaning",
                         "move the register to a database with a real encoding");
             }
             lockedAt = facts.getString("now");
@@ -231,7 +246,8 @@ final class SlotClaim implements AutoCloseable {
     private static CaptureException unreachable(SQLException error) {
         boolean isUnprepared = "42P01".equals(error.getSQLState()) || "3F000".equals(error.getSQLState())
                 || "42501".equals(error.getSQLState());
-        return new CaptureException("the register cannot be asked: " + error.getMessage(),
+        return new CaptureException(isUnprepared ? "RegisterUnprepared" : "RegisterUnreachable",
+                "the register cannot be asked: " + error.getMessage(),
                 isUnprepared ? "run the register's SQL again: embassy register prepare NAME"
                         : "check that the register's server runs and takes the capture role's password", error);
     }

@@ -70,7 +70,7 @@ final class StreamDecoder implements MessageDecoder {
         try {
             session.pin();
         } catch (SQLException error) {
-            throw new CaptureException("the settings of the replication session cannot be pinned: "
+            throw new CaptureException("SettingsNotPinned", "the settings of the replication session cannot be pinned: "
                     + error.getMessage(), "grant the capture role what register prepare states", error);
         }
         relations.clear();
@@ -217,7 +217,7 @@ final class StreamDecoder implements MessageDecoder {
     }
 
     private static CaptureException unknown(String what) {
-        return new CaptureException("the replication stream holds a " + what,
+        return new CaptureException("StreamNotUnderstood", "the replication stream holds a " + what,
                 "report it with the versions of PostgreSQL and of this plugin; capture goes on after an upgrade");
     }
 

@@ -59,7 +59,7 @@ final class StreamingTask extends PostgresConnectorTask {
             field.setAccessible(true);
             field.set(connection, decoder);
         } catch (ReflectiveOperationException | RuntimeException error) {
-            throw new CaptureException("this version of Debezium does not take the plugin's decoder",
+            throw new CaptureException("SettingRefused", "this version of Debezium does not take the plugin's decoder",
                     "use the version of Debezium that the plugin was built for", error);
         }
     }

@@ -53,9 +53,9 @@ class SettingsTest {
 
     @Test
     void ownStopIsFoundAmongCauses() {
-        CaptureException stop = new CaptureException("what", "how");
+        CaptureException stop = new CaptureException("Cause", "what", "how");
         assertEquals(stop, CaptureException.within(new RuntimeException(new IllegalStateException(stop))));
         assertEquals(null, CaptureException.within(new RuntimeException()));
-        assertEquals("what. Remedy: how", stop.getMessage());
+        assertEquals("Cause: what. Remedy: how", stop.getMessage());
     }
 }
