@@ -358,15 +358,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $data_embassy$
     SELECT jsonb_build_object(
         'publications', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', pubname, 'oid', oid::bigint,
                 'is_all_tables', puballtables, 'insert', pubinsert, 'update', pubupdate, 'delete', pubdelete,
-                'truncate', pubtruncate, 'via_root', pubviaroot) ORDER BY pubname), '[]')
-            FROM pg_publication WHERE pubname = :'publication'),
+                'truncate', pubtruncate, 'via_root', pubviaroot,
+                'generated', to_jsonb(p) ->> 'pubgencols') ORDER BY pubname), '[]')
+            FROM pg_publication p WHERE pubname = :'publication'),
         'event_triggers', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', evtname, 'oid', oid::bigint,
                 'event', evtevent, 'enabled', evtenabled) ORDER BY evtname), '[]')
             FROM pg_event_trigger WHERE evtname LIKE 'data\_embassy\_%'),
         'event_triggers_setting', current_setting('event_triggers', true))
 $data_embassy$;
 
--- The only thing that the pulse role may do.
+-- The only thing that the pulse role may do, but for looking at what is watched.
 CREATE OR REPLACE FUNCTION data_embassy.beat(OUT new_beat bigint, OUT beat_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $data_embassy$
 DECLARE
@@ -389,7 +390,7 @@ BEGIN
     RETURNING p.beat, p.at INTO new_beat, beat_at;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'data_embassy.pulse has lost its row'
-            USING HINT = 'find out who removed it, run the register''s preparation again, take a new snapshot';
+            USING ERRCODE = 'no_data_found', HINT = 'find out who removed it, run the register''s preparation again, take a new snapshot';
     END IF;
 END $data_embassy$;
 
@@ -441,7 +442,7 @@ REVOKE ALL ON SCHEMA data_embassy FROM PUBLIC;
 GRANT USAGE ON SCHEMA data_embassy TO PUBLIC;
 GRANT EXECUTE ON FUNCTION data_embassy.on_ddl() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION data_embassy.note_ddl(text, text, text, text, jsonb) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION data_embassy.beat() TO :"pulse_role";
+GRANT EXECUTE ON FUNCTION data_embassy.beat(), data_embassy.watched() TO :"pulse_role";
 GRANT EXECUTE ON FUNCTION data_embassy.unidentified(), data_embassy.watched(), data_embassy.sequence_state()
     TO :"capture_role";
 GRANT EXECUTE ON FUNCTION data_embassy.ask(uuid, integer, integer, pg_lsn, text, text),
