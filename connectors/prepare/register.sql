@@ -72,7 +72,7 @@ CREATE TABLE IF NOT EXISTS data_embassy.pulse (
     beat bigint NOT NULL,         -- always the last one + 1, computed in SQL: a skipped beat means a lost change
     at timestamptz NOT NULL,      -- the register's clock
     sequences text NOT NULL,      -- JSON: [{"schema", "name", "last_value", "is_called"}, ...]
-    catalog text NOT NULL,        -- fingerprint of tables, columns and indexes: changes only together with a ddl row
+    catalog text NOT NULL,        -- fingerprint of tables, columns, indexes, enums; '' when it was not taken
     watched text NOT NULL         -- JSON: publication and event triggers with oid and state; their loss shows here
 ) WITH (fillfactor = 10);
 INSERT INTO data_embassy.pulse (beat, at, sequences, catalog, watched)
@@ -173,6 +173,75 @@ END $data_embassy$;
 
 -- 5. Log of schema changes -------------------------------------------------------------------------------------------
 
+-- What an object is now, in PostgreSQL's own words, without oids, owner, rights and tablespace. The embassy asks its own
+-- catalog the same after it replayed a change, and stops where the answers differ.
+CREATE OR REPLACE FUNCTION data_embassy.definition(catalog oid, object oid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $data_embassy$
+    SELECT CASE $1
+    WHEN 'pg_class'::regclass THEN (
+        SELECT jsonb_strip_nulls(jsonb_build_object(
+            'kind', c.relkind, 'persistence', c.relpersistence, 'identity', c.relreplident,
+            'options', (SELECT array_agg(o ORDER BY o COLLATE "C") FROM unnest(c.reloptions) o),
+            'row_security', nullif(c.relrowsecurity, false), 'force_row_security', nullif(c.relforcerowsecurity, false),
+            'of_type', CASE WHEN c.reloftype <> 0 THEN c.reloftype::regtype::text END,
+            'index', CASE WHEN c.relkind IN ('i', 'I') THEN pg_get_indexdef(c.oid) END,
+            'index_flags', (SELECT to_jsonb(ARRAY[i.indisvalid, i.indisreplident, i.indisclustered, i.indisprimary])
+                              FROM pg_index i WHERE i.indexrelid = c.oid),
+            'view', CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+            'sequence', (SELECT jsonb_build_array(s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax, s.seqmin,
+                                                  s.seqcache, s.seqcycle) FROM pg_sequence s WHERE s.seqrelid = c.oid),
+            'partition_key', pg_get_partkeydef(c.oid),
+            'partition_bound', pg_get_expr(c.relpartbound, c.oid),
+            'parents', (SELECT jsonb_agg(h.inhparent::regclass::text ORDER BY h.inhseqno)
+                          FROM pg_inherits h WHERE h.inhrelid = c.oid),
+            'columns', CASE WHEN c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') THEN (
+                SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+                           'collation', CASE WHEN a.attcollation <> t.typcollation
+                                             THEN a.attcollation::regcollation::text END,
+                           'not_null', nullif(a.attnotnull, false), 'identity', nullif(a.attidentity, ''),
+                           'generated', nullif(a.attgenerated, ''), 'default', pg_get_expr(d.adbin, d.adrelid),
+                           'is_local', nullif(a.attislocal, true),
+                           'missing', CASE WHEN a.atthasmissing THEN (
+                               SELECT string_agg(v, '') FROM unnest(a.attmissingval::text::text[]) v) END))
+                           ORDER BY a.attnum)
+                  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END,
+            'constraints', (SELECT jsonb_object_agg(k.conname, pg_get_constraintdef(k.oid))
+                              FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype NOT IN ('n', 't')),
+            'fires', (SELECT jsonb_agg(jsonb_build_array(f.kind, f.name, f.enabled) ORDER BY f.kind, f.name)
+                        FROM (SELECT 'trigger', t.tgname, t.tgenabled FROM pg_trigger t
+                               WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('A', 'R')
+                              UNION ALL
+                              SELECT 'rule', r.rulename, r.ev_enabled FROM pg_rewrite r
+                               WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN' AND r.ev_enabled IN ('A', 'R'))
+                             AS f(kind, name, enabled))))
+          FROM pg_class c WHERE c.oid = $2)
+    WHEN 'pg_proc'::regclass THEN (
+        SELECT jsonb_build_object('function', CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END)
+          FROM pg_proc p WHERE p.oid = $2)
+    WHEN 'pg_type'::regclass THEN (
+        SELECT jsonb_strip_nulls(jsonb_build_object('kind', t.typtype,
+            'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
+            'attributes', (SELECT jsonb_agg(jsonb_build_array(a.attname, format_type(a.atttypid, a.atttypmod))
+                                            ORDER BY a.attnum)
+                             FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
+            'base', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
+            'not_null', nullif(t.typnotnull, false), 'default', t.typdefault,
+            'constraints', (SELECT jsonb_object_agg(k.conname, pg_get_constraintdef(k.oid))
+                              FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype <> 'n')))
+          FROM pg_type t WHERE t.oid = $2)
+    WHEN 'pg_trigger'::regclass THEN (
+        SELECT jsonb_build_object('trigger', pg_get_triggerdef(t.oid)) FROM pg_trigger t WHERE t.oid = $2)
+    WHEN 'pg_constraint'::regclass THEN (
+        SELECT jsonb_build_object('constraint', pg_get_constraintdef(k.oid)) FROM pg_constraint k WHERE k.oid = $2)
+    WHEN 'pg_rewrite'::regclass THEN (
+        SELECT jsonb_build_object('rule', pg_get_ruledef(r.oid)) FROM pg_rewrite r WHERE r.oid = $2)
+    WHEN 'pg_statistic_ext'::regclass THEN jsonb_build_object('statistics', pg_get_statisticsobjdef($2))
+    END
+$data_embassy$;
+
 -- Objects of the current DDL command that are no temporary ones: {"objects": [...], "tables": [oid, ...]}.
 CREATE OR REPLACE FUNCTION data_embassy.ddl_objects(event text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $data_embassy$
@@ -184,7 +253,12 @@ BEGIN
         SELECT jsonb_build_object(
                    'objects', jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                        'tag', d.command_tag, 'type', d.object_type, 'schema', d.schema_name,
-                       'identity', d.object_identity))
+                       'identity', d.object_identity, 'catalog', d.classid::regclass,
+                       'address', (SELECT jsonb_build_array(o.type, o.object_names, o.object_args)
+                                     FROM pg_identify_object_as_address(d.classid, d.objid, d.objsubid) o
+                                    WHERE o.type IS NOT NULL)))
+                       ORDER BY d.ordinality) FILTER (WHERE d.ordinality <= 1000 AND NOT d.in_extension),
+                   'oids', jsonb_agg(jsonb_build_array(d.classid::bigint, d.objid::bigint)
                        ORDER BY d.ordinality) FILTER (WHERE d.ordinality <= 1000 AND NOT d.in_extension),
                    'tables', jsonb_agg(d.objid::bigint) FILTER (WHERE d.classid = 'pg_class'::regclass))
           INTO found
@@ -225,6 +299,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $data
 DECLARE
     client_string text := current_query();
     found jsonb;
+    definitions jsonb;
     identity jsonb;
     earlier bigint;
     reason text;
@@ -247,6 +322,13 @@ BEGIN
         IF found -> 'objects' = 'null' AND coalesce(identity -> 'full', '[]') = '[]' THEN
             RETURN;  -- A part of an extension's script: CREATE EXTENSION itself is noted.
         END IF;
+        IF event = 'ddl_command_end' AND found -> 'objects' <> 'null' THEN
+            -- After the identity was given: it is part of the definition.
+            definitions := (SELECT jsonb_agg(coalesce(data_embassy.definition((o ->> 0)::oid, (o ->> 1)::oid), 'null')
+                                             ORDER BY n)
+                              FROM jsonb_array_elements(found -> 'oids') WITH ORDINALITY AS e(o, n)
+                             WHERE o <> '[null, null]');
+        END IF;
         -- A string of many statements fires once for each: its text is kept once per transaction.
         SELECT d.id INTO earlier FROM data_embassy.ddl d
          WHERE d.id = (SELECT max(e.id) FROM data_embassy.ddl e WHERE e.statement IS NOT NULL)
@@ -257,7 +339,8 @@ BEGIN
                 found #>> '{objects,0,identity}', CASE WHEN earlier IS NULL THEN left(client_string, 4194304) END,
                 earlier, caller_search_path, caller_role, session_user, caller_settings::text,
                 jsonb_strip_nulls(jsonb_build_object(
-                    'objects', found -> 'objects', 'identity', identity,
+                    'objects', found -> 'objects', 'identity', identity, 'definitions', definitions,
+                    'major', current_setting('server_version_num')::integer / 10000,
                     'is_cut', nullif(length(client_string) > 4194304, false)))::text);
         IF identity -> 'refused' <> '[]' THEN
             RAISE EXCEPTION 'a table without key has virtual generated columns: %', identity -> 'refused'
@@ -333,23 +416,36 @@ BEGIN
     RETURN answer;
 END $data_embassy$;
 
--- Fingerprint of the tables, columns and indexes: two seeded sums, independent of order and of oids.
+-- Fingerprint of the tables, columns, indexes and enums: two seeded sums, independent of order and of oids. The embassy
+-- asks its own catalog the same (consumers/apply/ddl/fingerprint.sql).
 CREATE OR REPLACE FUNCTION data_embassy.catalog_fingerprint() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $data_embassy$
     SELECT count(*) || ':' || coalesce(sum(hashtextextended(t, 0)::numeric), 0)
                     || ':' || coalesce(sum(hashtextextended(t, 1)::numeric), 0)
-      FROM (SELECT jsonb_build_array(n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident, a.attnum,
-                       a.attname, a.atttypid::regtype, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated)::text
+      FROM (SELECT jsonb_build_array(n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,
+                       -- Places as they are seen: a dump gives other numbers than a table with dropped columns has,
+                       -- and puts the columns that a child table inherits first.
+                       CASE WHEN c.relispartition OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid)
+                            THEN row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum) END,
+                       a.attname, a.atttypid::regtype, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated,
+                       a.atthasdef)::text
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
              WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
                AND n.nspname NOT IN ('information_schema', 'embassy_local')
             UNION ALL
             SELECT jsonb_build_array(n.nspname, c.relname, i.indrelid::regclass, i.indisunique, i.indisprimary,
-                       i.indimmediate, i.indisreplident, i.indisvalid, i.indkey::text)::text
+                       i.indimmediate, i.indisreplident,
+                       (SELECT jsonb_agg(a.attname ORDER BY k.place)
+                          FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+                          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number))::text
               FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relpersistence <> 't' AND c.oid >= 16384
-               AND n.nspname NOT IN ('pg_toast', 'information_schema', 'embassy_local')) AS r(t)
+             WHERE c.relpersistence <> 't' AND c.oid >= 16384 AND c.relkind = 'i' AND i.indisvalid
+               AND n.nspname NOT IN ('pg_toast', 'information_schema', 'embassy_local')
+            UNION ALL
+            SELECT jsonb_build_array('enum', e.enumtypid::regtype, e.enumlabel,
+                       row_number() OVER (PARTITION BY e.enumtypid ORDER BY e.enumsortorder))::text
+              FROM pg_enum e) AS r(t)
 $data_embassy$;
 
 -- Publication and event triggers as they are now. A publication that was dropped and made again has another oid.
@@ -375,9 +471,12 @@ DECLARE
     new_catalog text;
     new_watched text := data_embassy.watched()::text;
 BEGIN
-    -- With very many columns the fingerprint costs more than a second's clock may: then only now and then.
-    IF (SELECT reltuples < 50000 FROM pg_class WHERE oid = 'pg_attribute'::regclass)
-       OR (SELECT p.beat % 60 = 0 FROM data_embassy.pulse p) THEN
+    -- With very many columns the fingerprint costs more than a second's clock may: then only now and then. None is
+    -- given while an index is built or dropped concurrently: that changes the catalog before its ddl row.
+    IF ((SELECT reltuples < 50000 FROM pg_class WHERE oid = 'pg_attribute'::regclass)
+        OR (SELECT p.beat % 60 = 0 FROM data_embassy.pulse p))
+       AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_locks l ON l.relation = i.indrelid
+                        WHERE NOT i.indisvalid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted) THEN
         new_catalog := data_embassy.catalog_fingerprint();
     END IF;
     UPDATE data_embassy.pulse AS p
@@ -385,7 +484,7 @@ BEGIN
            at = clock_timestamp(),
            -- An unchanged long value is not written, and not sent, again.
            sequences = CASE WHEN p.sequences = new_sequences THEN p.sequences ELSE new_sequences END,
-           catalog = coalesce(new_catalog, p.catalog),
+           catalog = coalesce(new_catalog, ''),
            watched = CASE WHEN p.watched = new_watched THEN p.watched ELSE new_watched END
     RETURNING p.beat, p.at INTO new_beat, beat_at;
     IF NOT FOUND THEN
