@@ -22,6 +22,7 @@ from consumers.group import Group
 from consumers.lane import Lane
 from consumers.reader import Batch, Reader
 from consumers.refusals import NEW_GENERATION, DdlNotReplayed, Gapped, Reordered
+from consumers.verify.hold import Question, asks_to_hold
 from data_embassy.errors import DataEmbassyError, EnvelopeError
 from data_embassy.types import Lsn
 from schemas.records import ChangeSchema
@@ -57,6 +58,10 @@ class Halt:
 
     error: BaseException | None
     lane_offset: int
+    question: Question | None = None
+    """Set when a verification asks to hold behind what was handed over last."""
+    is_cut: bool = False
+    """What was handed over last had to end there: read on from the position."""
 
 
 Item = Ready | Began | Halt
@@ -86,6 +91,14 @@ class _GoalReached(Exception):
     """The next transaction lies behind the goal."""
 
 
+class _Cut(Exception):
+    """What follows has to wait until the position moved: another thread reads on from there."""
+
+    def __init__(self, question: Question | None) -> None:
+        super().__init__()
+        self.question = question
+
+
 class Fetcher(threading.Thread):
     """Reads one lane for one standby, from the lane offset it was told."""
 
@@ -101,6 +114,7 @@ class Fetcher(threading.Thread):
         pulse: Pulse,
         goal: Goal | None = None,
         observer: Observer | None = None,
+        can_hold: bool = False,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.items: queue.Queue[Item] = queue.Queue(AHEAD_MAX)
@@ -113,6 +127,7 @@ class Fetcher(threading.Thread):
         self._pulse = self._pulse_of_whole = pulse
         self._goal = goal or Goal()
         self._observer = observer or Observer()
+        self._can_hold = can_hold
         self._stopping = threading.Event()
         self._discarded = 0
         self._polled: deque[tuple[int, bytes]] = deque()
@@ -124,6 +139,7 @@ class Fetcher(threading.Thread):
     def run(self) -> None:
         """Thread body."""
         error: BaseException | None = None
+        cut: _Cut | None = None
         try:
             self._lane.seek(self._lane_offset)
             self._run()
@@ -131,10 +147,13 @@ class Fetcher(threading.Thread):
             return
         except _GoalReached:
             pass
+        except _Cut as caught:
+            cut = caught
         except BaseException as caught:  # noqa: BLE001 (handed to the apply thread, which raises it)
             error = caught
         try:
-            self._put(Halt(error=error, lane_offset=self._lane_offset))
+            question = None if cut is None else cut.question
+            self._put(Halt(error=error, lane_offset=self._lane_offset, question=question, is_cut=cut is not None))
         except _Stopping:
             return
 
@@ -201,6 +220,12 @@ class Fetcher(threading.Thread):
 
     def _hand_over_group(self, group: Group) -> None:
         decoded = self._decoder.decode(group.values, group.frames, first_order=group.first_order)
+        if decoded.checkpoints or decoded.repairs:
+            last, question = self._last_before_cut(decoded)
+            if last is not None and not any(row.frame <= last for row in decoded.ddl):
+                head = group.head(last + 1)
+                self._ready(head, self._decoder.decode(head.values, head.frames, first_order=head.first_order))
+                raise _Cut(question)
         if not decoded.ddl:
             self._ready(group, decoded)
             return
@@ -220,6 +245,20 @@ class Fetcher(threading.Thread):
         if group.is_complete:
             self._pulse_of_whole = self._pulse
         self._put(Ready(group=group, decoded=decoded, pulse=self._pulse))
+
+    def _last_before_cut(self, decoded: Decoded) -> tuple[int | None, Question | None]:
+        """The first frame that has to be the last of its group: one that asks to hold, or that sends rows again."""
+        asked = asks_to_hold(row.row for row in decoded.checkpoints) if self._can_hold else []
+        holds = [
+            (row.frame, question)
+            for row, question in zip(decoded.checkpoints, asked, strict=False)
+            if question is not None and decoded.frames[row.frame].commit_lsn is not None
+        ]
+        end = len(decoded.frames) - 1
+        repaired = min((row.frame for row in decoded.repairs if row.frame < end), default=None)
+        if not holds or (repaired is not None and repaired < holds[0][0]):
+            return repaired, None
+        return holds[0]
 
     def _explain(self, error: EnvelopeError) -> EnvelopeError:
         """A gap whose records stand later on the lane is another thing: somebody reordered it."""

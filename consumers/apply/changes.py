@@ -74,6 +74,14 @@ class DdlRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRow:
+    """A row that was inserted into a table of the schema `data_embassy`, and the frame that carries it."""
+
+    frame: int
+    row: Mapping[str, Text]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
     """A group of whole transactions (or one piece of a huge one), decoded and checked, ready to be applied."""
 
@@ -82,6 +90,8 @@ class Decoded:
     count: int
     pulses: tuple[Mapping[str, Text], ...]
     ddl: tuple[DdlRow, ...]
+    checkpoints: tuple[OwnRow, ...] = ()
+    repairs: tuple[OwnRow, ...] = ()
 
     @property
     def ends_inside_transaction(self) -> bool:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyruhvro
 from fastavro.schema import parse_schema, to_parsing_canonical_form
 
-from consumers.apply.changes import DdlRow, Decoded, Frame, Record, ShapeChanges, arrow_schema
+from consumers.apply.changes import DdlRow, Decoded, Frame, OwnRow, Record, ShapeChanges, arrow_schema
 from consumers.apply.encoded_size import encoded_size
 from consumers.apply.errors import BrokenFrame, DamagedChange, UnknownShape
 from schemas.records import MAGIC, PREFIX_SIZE, ChangeSchema
@@ -69,6 +69,8 @@ class Decoder:
             count=len(values),
             pulses=tuple(_own_rows(shapes, "pulse", "cu").values()),  # (5)
             ddl=_ddl_rows(shapes, frames),
+            checkpoints=_inserted(shapes, frames, "checkpoint"),
+            repairs=_inserted(shapes, frames, "repair"),
         )
 
     def _decode_shape(self, crc: bytes, places: list[int], bodies: list[bytes]) -> ShapeChanges:
@@ -201,3 +203,11 @@ def _ddl_rows(shapes: Sequence[ShapeChanges], frames: Sequence[Frame]) -> tuple[
     return tuple(
         DdlRow(frame=bisect_right(ends, place), row=row) for place, row in _own_rows(shapes, "ddl", "c").items()
     )
+
+
+def _inserted(shapes: Sequence[ShapeChanges], frames: Sequence[Frame], table: str) -> tuple[OwnRow, ...]:
+    rows = _own_rows(shapes, table, "c")
+    if not rows:
+        return ()
+    ends = [frame.last for frame in frames]
+    return tuple(OwnRow(frame=bisect_right(ends, place), row=row) for place, row in rows.items())
