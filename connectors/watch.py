@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from connectors.client import FAILED, ConnectClient, ConnectorStatus
 from connectors.plan import connector_name
 from data_embassy import log, metrics
-from data_embassy.config import Site
+from data_embassy.config import LiveSite, Site
 from data_embassy.errors import ConfigError, DataEmbassyError
 
 _LOG: Final = log.get("connectors.watch")
@@ -69,6 +69,16 @@ class Watcher:
         self._known = {name: read_health(folder, name) or Health() for name in registers}
         self._pauses = dict.fromkeys(self._known, PAUSE_SECONDS_MIN)
         self._restart_at: dict[str, float] = {}
+
+    def keep(self, registers: Iterable[str]) -> None:
+        """Watch these from now on, and no others."""
+        wanted = set(registers)
+        for name in self._known.keys() - wanted:
+            del self._known[name], self._pauses[name]
+            self._restart_at.pop(name, None)
+        for name in sorted(wanted - self._known.keys()):
+            self._known[name] = read_health(self._folder, name) or Health()
+            self._pauses[name] = PAUSE_SECONDS_MIN
 
     def step(self) -> None:
         """Look at every connector; restart the failed ones whose pause is over."""
@@ -136,8 +146,9 @@ def watch(site: Site, stop: threading.Event) -> None:
     if site.connect is None:
         raise ConfigError("only home has connectors to watch", remedy="run it at home")
     with ConnectClient(site.connect.url) as client:
-        watcher = Watcher(site.registers, client, health_folder(site))
+        watcher, live = Watcher(site.registers, client, health_folder(site)), LiveSite(site)
         while not stop.is_set():
+            watcher.keep(live.look().registers)
             watcher.step()
             stop.wait(INTERVAL_SECONDS)
 

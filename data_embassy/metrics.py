@@ -6,6 +6,7 @@ table or a transaction id. Names follow the OpenMetrics rules (base units, `_tot
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -68,6 +69,9 @@ LOAD_ROWS: Final = Counter("embassy_load_rows_total", "Snapshot rows loaded.", R
 GENERATION: Final = Gauge("embassy_generation", "Generation of the live standby.", REGISTER)
 
 # Both sites.
+CLOCK_OFFSET: Final = Gauge(
+    "embassy_clock_offset_seconds", "The embassy's clock minus home's, as messages both ways show it; NaN if unknown."
+)
 STOPPED: Final = Gauge("embassy_stopped", "1 while the register is stopped, by cause.", (*REGISTER, "cause"))
 
 
@@ -75,6 +79,23 @@ def serve(port: int, *, registry: CollectorRegistry = REGISTRY) -> None:
     """Serve `/metrics` on the loopback address; port 0 serves nothing."""
     if port:
         start_http_server(port, addr="127.0.0.1", registry=registry)
+
+
+def forget(register: str) -> None:
+    """Show nothing of a register any more: its contract was removed."""
+    for metric in globals().values():
+        if isinstance(metric, MetricWrapperBase) and "register" in metric._labelnames:  # noqa: SLF001
+            metric.remove_by_labels({"register": register})
+
+
+def show_faults(faults: Collection[str], shown: set[str]) -> None:
+    """Show registers whose contract cannot be used as stopped; `shown` keeps those of the last call."""
+    for register in faults:
+        STOPPED.labels(register, "ContractError").set(1)
+    for register in shown - set(faults):
+        STOPPED.labels(register, "ContractError").set(0)
+    shown.clear()
+    shown.update(faults)
 
 
 def definitions() -> list[tuple[str, str, tuple[str, ...], str]]:

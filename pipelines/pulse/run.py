@@ -1,118 +1,99 @@
-"""One thread per register, each with its own connection, its own clock and its own back-off."""
+"""One thread per register, and whatever else this process hosts; registers come and go while it runs."""
 
 from __future__ import annotations
 
-import random
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-import psycopg
-
 from data_embassy import log, metrics
-from data_embassy.config import Register, Site, Source
-from data_embassy.errors import ConfigError, TransportError
-from data_embassy.postgres import Connection, connect
+from data_embassy.config import LOOK_SECONDS, LiveSite, Register, Site
+from pipelines.pulse.beating import Beating
 
 Loop = Callable[[threading.Event], None]
-"""Something else that this process hosts: runs until the event is set."""
+"""Something that runs until the event is set."""
+_JOIN_SECONDS: Final = 20.0
 
-PERIOD_SECONDS: Final = 1.0
-_BACKOFF_SECONDS_FIRST: Final = 0.5
-_BACKOFF_SECONDS_MAX: Final = 15.0
-_STATEMENT_TIMEOUT: Final = b"SET statement_timeout = '10s'"
-_BEAT: Final = b"SELECT new_beat, extract(epoch FROM beat_at)::float8 FROM data_embassy.beat()"
-_SLOT: Final = """
-SELECT active, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
-  FROM pg_replication_slots WHERE slot_name = %s
-"""
+_log = log.get("pulse")
 
 
-def run_pulse(site: Site, *, loops: Sequence[Loop] = (), stop: threading.Event | None = None) -> None:
+def run_pulse(
+    site: Site,
+    *,
+    loops: Sequence[Loop] = (),
+    stop: threading.Event | None = None,
+    look: Callable[[], Site] | None = None,
+) -> None:
     """Beat until `stop` is set or, where none is given, until SIGTERM or SIGINT.
 
     `loops` run beside, each in a thread. Whatever one of them or a beat raises that is not the world's fault ends the
-    process: a supervisor starts it again.
+    process: a supervisor starts it again. `look` tells the site as it is now; without it the site's folder does.
     """
-    ended = stop or _until_signal()
+    hosted = _Hosted(ended=stop or _until_signal())
+    look = look or LiveSite(site).look
     metrics.serve(site.metrics.pulse)
-    failures: list[BaseException] = []
-
-    def guard(loop: Loop) -> None:
-        try:
-            loop(ended)
-        except BaseException as error:  # noqa: BLE001 (raised again in the main thread)
-            failures.append(error)
-            ended.set()
-
-    beating = [_Beating(register) for register in site.registers.values() if register.source is not None]
-    threads = [
-        threading.Thread(target=guard, args=(loop,), name=f"pulse-{number}", daemon=True)
-        for number, loop in enumerate([*(one.run for one in beating), *loops])
-    ]
-    for thread in threads:
-        thread.start()
-    ended.wait()
-    for thread in threads:
-        thread.join(timeout=20)
-    if failures:
-        raise failures[0]
+    others = [hosted.start(loop, hosted.ended, name=f"pulse-{number}") for number, loop in enumerate(loops)]
+    faults: set[str] = set()
+    while not hosted.ended.is_set():
+        now = look()
+        hosted.bring_in_line({name: one for name, one in now.registers.items() if one.source is not None})
+        metrics.show_faults(now.faults, faults)
+        hosted.ended.wait(LOOK_SECONDS)
+    hosted.bring_in_line({})
+    for thread in [*others, *hosted.leaving]:
+        thread.join(timeout=_JOIN_SECONDS)
+    if hosted.failures:
+        raise hosted.failures[0]
 
 
-class _Beating:
-    """The beat of one register."""
+@dataclass(slots=True, kw_only=True)
+class _Beat:
+    register: Register
+    ended: threading.Event
+    thread: threading.Thread
 
-    def __init__(self, register: Register) -> None:
-        assert register.source is not None
-        self._register = register
-        self._source: Source = register.source
-        self._log = log.get("pulse").bind(register=register.name)
-        self._backoff = _BACKOFF_SECONDS_FIRST
-        self._is_lost = False
 
-    def run(self, ended: threading.Event) -> None:
-        """Beat; connect again whenever the register was away."""
-        while not ended.is_set():
+@dataclass(slots=True, kw_only=True)
+class _Hosted:
+    """What runs in this process."""
+
+    ended: threading.Event
+    beats: dict[str, _Beat] = field(default_factory=dict)
+    leaving: list[threading.Thread] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+
+    def bring_in_line(self, wanted: dict[str, Register]) -> None:
+        """Beat in these registers and no others; a changed contract begins anew."""
+        self.leaving = [thread for thread in self.leaving if thread.is_alive()]
+        for name, beat in list(self.beats.items()):
+            if wanted.get(name) != beat.register:
+                beat.ended.set()
+                self.leaving.append(beat.thread)
+                del self.beats[name]
+                if name not in wanted and not self.ended.is_set():
+                    _log.info("register_removed", register=name)
+                    metrics.forget(name)
+        for name, register in wanted.items():
+            if name not in self.beats:
+                ended = threading.Event()
+                thread = self.start(Beating(register).run, ended, name=f"pulse-{name}")
+                self.beats[name] = _Beat(register=register, ended=ended, thread=thread)
+
+    def start(self, loop: Loop, ended: threading.Event, *, name: str) -> threading.Thread:
+        """Run in a thread; whatever it raises ends the process."""
+
+        def guarded() -> None:
             try:
-                with connect(self._source.pulse, application_name="data-embassy pulse", autocommit=True) as connection:
-                    connection.execute(_STATEMENT_TIMEOUT)
-                    self._beat_on(connection, ended)
-            except (psycopg.Error, TransportError, ConfigError) as error:
-                self._tell_lost(error)
-                ended.wait(self._backoff * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
-                self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS_MAX)
+                loop(ended)
+            except BaseException as error:  # noqa: BLE001 (raised again in the main thread)
+                self.failures.append(error)
+                self.ended.set()
 
-    def _beat_on(self, connection: Connection, ended: threading.Event) -> None:
-        due = time.monotonic()
-        while not ended.is_set():
-            self._beat(connection)
-            # A late beat is not made up for: one beat a second at most.
-            due = max(due + PERIOD_SECONDS, time.monotonic())
-            ended.wait(due - time.monotonic())
-
-    def _beat(self, connection: Connection) -> None:
-        name = self._register.name
-        row = connection.execute(_BEAT).fetchone()
-        assert row is not None
-        metrics.PULSE_BEATS.labels(name).inc()
-        metrics.PULSE_TIME.labels(name).set(row[1])
-        slot = connection.execute(_SLOT, (self._source.slot,)).fetchone()
-        if slot is not None:
-            metrics.SLOT_ACTIVE.labels(name).set(1 if slot[0] else 0)
-            # An invalidated slot holds nothing back any more.
-            metrics.SLOT_RETAINED_BYTES.labels(name).set(slot[1] or 0)
-        self._backoff = _BACKOFF_SECONDS_FIRST
-        if self._is_lost:
-            self._is_lost = False
-            self._log.info("pulse_is_back")
-
-    def _tell_lost(self, error: Exception) -> None:
-        if not self._is_lost:
-            self._is_lost = True
-            reason = error.message if isinstance(error, TransportError | ConfigError) else type(error).__name__
-            self._log.warning("pulse_is_lost", reason=reason)
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        return thread
 
 
 def _until_signal() -> threading.Event:

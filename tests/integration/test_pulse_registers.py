@@ -25,7 +25,7 @@ def register(postgres: PlainPostgres, tmp_path: Path) -> Iterator[PreparedRegist
 @contextmanager
 def pulsing(site: Site, **arguments) -> Iterator[None]:
     stop = threading.Event()
-    thread = threading.Thread(target=run_pulse, args=(site,), kwargs={"stop": stop, **arguments})
+    thread = threading.Thread(target=run_pulse, args=(site,), kwargs={"stop": stop, "look": lambda: site, **arguments})
     thread.start()
     try:
         yield
@@ -92,4 +92,4 @@ def test_other_loops_run_beside_and_their_failure_ends_the_process(register: Pre
         raise RuntimeError("a programmer's mistake")
 
     with pytest.raises(RuntimeError, match="mistake"):
-        run_pulse(register.site, loops=[failing], stop=threading.Event())
+        run_pulse(register.site, loops=[failing], stop=threading.Event(), look=lambda: register.site)
