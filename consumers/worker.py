@@ -19,19 +19,17 @@ from typing import Final
 
 import psycopg
 
-from consumers import failpoint, standby
+from consumers import standby
 from consumers.apply import prepare_session
-from consumers.assemble import Assembler, GenerationBegan, RereadNeeded
-from consumers.checks import Pulse
+from consumers.assemble import GenerationBegan, RereadNeeded
 from consumers.control import Control, Standby
-from consumers.fetch import Began, Fetcher, Goal, Halt, Observer, Ready
+from consumers.fetch import Goal
+from consumers.following import Following
 from consumers.lane import KafkaLane
 from consumers.load import LoadProgress, open_generation
 from consumers.loading import Loading
-from consumers.locate import locate
 from consumers.position import StandbyPosition
-from consumers.reader import Reader
-from consumers.receipts import INTERVAL_SECONDS, ReceiptWriter
+from consumers.receipts import ReceiptWriter
 from consumers.refusals import (
     REBUILD,
     REPORT,
@@ -39,17 +37,15 @@ from consumers.refusals import (
     Faulted,
     StandbyMissing,
     StandbyRefused,
-    at_offset,
     offset_of,
     remedy_for,
 )
-from consumers.sequence import Sequence
-from consumers.writer import GroupWriter
+from consumers.verify.witness import Answers
 from data_embassy import log, metrics
 from data_embassy.config import Postgres, Register
 from data_embassy.envelope import LaneOpener
 from data_embassy.errors import DataEmbassyError, EnvelopeError, TransportError
-from data_embassy.postgres import Connection
+from data_embassy.postgres import Connection, connect
 from schemas.records import ORIGIN_SNAPSHOT, RecordKey, decode
 
 BACKOFF_SECONDS_MAX: Final = 5.0
@@ -76,6 +72,8 @@ class Services:
     new_opener: Callable[[], LaneOpener]
     receipts: ReceiptWriter | None
     now: Callable[[], dt.datetime]
+    answers: Answers | None = None
+    """Where verifications are answered; None for a standby that is not the live one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,61 +233,33 @@ class StandbyWorker(threading.Thread):
 
     def _follow(self, connection: Connection, lane: KafkaLane, position: StandbyPosition) -> None:
         prepare_session(connection)
-        schemas = standby.read_schemas(connection)
-        connection.commit()
-        fetcher = Fetcher(
-            name=f"{self.name}-fetch",
+        following = Following(
+            name=self.name,
+            register=self._register.name,
+            owner=self,
+            connection=connection,
             lane=lane,
-            reader=Reader(
-                opener=self._services.new_opener(),
-                sequence=Sequence(position.incarnation, position.home_offset + 1),
-                fetch=lane.fetch,
-                before_open=lambda: failpoint.hit("before_open"),
-                after_open=lambda: failpoint.hit("after_open"),
-            ),
-            assembler=Assembler(position, schemas=schemas, certain=self._certain, latest_snapshot_run=self._latest_run),
-            schemas=schemas,
-            start_offset=locate(lane, self._services.new_opener(), position),
-            pulse=Pulse(position.beat, position.pulse_at),
-            goal=self._goal,
-            observer=self._observer(),
+            new_opener=self._services.new_opener,
+            receipts=self._services.receipts,
+            answers=self._services.answers,
+            connect_witness=self._connect_witness,
+            certain=self._certain,
+            latest_run=self._latest_run,
+            is_stopping=self._stopping.is_set,
         )
-        fetcher.start()
-        try:
-            self.phase = Phase.APPLYING
-            self._apply_all(connection, fetcher, position)
-        finally:
-            fetcher.stop()
-            fetcher.join()
+        self.phase = Phase.APPLYING
+        self.has_reached_goal = following.run(position, self._goal)
 
-    def _observer(self) -> Observer:
-        name = self._register.name
-        return Observer(
-            repeated=metrics.REPEATED.labels(name).inc,
-            discarded=metrics.DISCARDED.labels(name).inc,
+    def _connect_witness(self) -> Connection:
+        return connect(
+            self._services.postgres,
+            application_name="data-embassy verify",
+            database=self.target.database,
+            autocommit=True,
         )
 
-    def _apply_all(self, connection: Connection, fetcher: Fetcher, position: StandbyPosition) -> None:
-        writer = GroupWriter(connection, position, self._register.name)
-        while not self._stopping.is_set():
-            try:
-                item = fetcher.items.get(timeout=INTERVAL_SECONDS)
-            except queue.Empty:
-                item = None
-            self.lane_end = fetcher.lane_end
-            match item:
-                case Ready():
-                    if writer.write(item):
-                        self._committed(writer.position)
-                case Began():
-                    self.began.put(item.generation)
-                case Halt():
-                    self._halted(connection, item)
-                    return
-            self.trouble = None
-            self._step_receipts(connection, writer)
-
-    def _committed(self, position: StandbyPosition) -> None:
+    def committed(self, position: StandbyPosition) -> None:
+        """Hear of a commit."""
         if self.position is None or position.beat != self.position.beat:
             self.pulse_applied_at = self._services.now().timestamp()
         self.position = position
@@ -297,25 +267,14 @@ class StandbyWorker(threading.Thread):
         if self._services.receipts is not None:
             self._services.receipts.applied(position, self._services.now())
 
-    def _halted(self, connection: Connection, item: Halt) -> None:
-        connection.rollback()
-        if item.error is None:
-            self.has_reached_goal = True
-            return
-        if isinstance(item.error, DataEmbassyError):
-            raise at_offset(item.error, item.lane_offset)
-        raise item.error
+    def generation_began(self, generation: GenerationBegan) -> None:
+        """Hear of a later generation or attempt."""
+        self.began.put(generation)
 
-    def _step_receipts(self, connection: Connection, writer: GroupWriter) -> None:
-        receipts = self._services.receipts
-        if receipts is None or writer.is_inside_transaction or not receipts.waits:
-            return
-        failpoint.hit("before_receipt")
-        receipts.step(
-            time.monotonic(),
-            log_end=lambda: standby.insert_lsn(connection),
-            log_flushed=lambda: standby.flushed_lsn(connection),
-        )
+    def has_read(self, lane_end: int | None) -> None:
+        """Hear that the lane answers."""
+        self.lane_end = lane_end
+        self.trouble = None
 
 
 def _refused(error: psycopg.Error) -> StandbyRefused:
