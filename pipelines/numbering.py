@@ -55,12 +55,6 @@ class Numbering:
         self._last: dict[int, RecordKey] = {}
         self.advance(records)
 
-    def expects(self, key: bytes) -> bool:
-        """False when `key` does not continue its origin; an origin not seen yet may continue anywhere."""
-        after = RecordKey.unpack(key)
-        before = self._last.get(after.origin)
-        return before is None or follows(before, after)
-
     def continues(self, key: bytes) -> bool:
         """True only when `key` is known to continue its origin, or begins a run of its own."""
         after = RecordKey.unpack(key)

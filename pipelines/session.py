@@ -85,6 +85,7 @@ class Session:
         self._reseek_from: int | None = None
         """Home offset that a chunk jumped over; the second time it is a gap."""
         self._needs_seek = False
+        self._reassignments = 0
         self._lane_below: int | None = None
         """Lane offset where the lane was found rewound."""
         self._kept: deque[int] = deque(maxlen=KEPT_ENVELOPES)
@@ -143,7 +144,7 @@ class Session:
             return
         if not fresh:
             return
-        if expected != self._trusted and not self._numbering.expects(fresh[0][1]):
+        if expected != self._trusted and not self._numbering.continues(fresh[0][1]):
             self._doubted = expected
         else:
             self._numbering.advance(fresh)
@@ -154,6 +155,12 @@ class Session:
     def lost_place(self) -> None:
         """The broker has no record at the place that was sought."""
         self._fail(LookAgain())
+
+    def reassigned(self) -> None:
+        """The partition was assigned to this worker again: where it reads is lost."""
+        self._reassignments += 1
+        self._needs_seek = True
+        self._changed.set()
 
     def retry(self) -> None:
         """Try again now if stopped."""
@@ -190,6 +197,7 @@ class Session:
         self.state = State.OPENING
         self.reading += 1
         self._collector.clear()
+        doubted = self._doubted
         self._failure, self._doubted, self._needs_seek = None, None, False
         self._schemas = dict.fromkeys(await self._ports.load_schemas(self.register))
         start = await self._ports.find_start(self.register, self._lane_below)
@@ -203,7 +211,10 @@ class Session:
             )
         if start.restarts_connector:
             await self._ports.restart_connector(self.register)
-        self._numbering, self._trusted = start.numbering, start.next_offset
+        self._numbering = start.numbering
+        # Only a place that was looked at because of a doubt is trusted: between the look and the first read the home
+        # topic may have been cut and have grown again.
+        self._trusted = start.next_offset if start.is_rewritten or doubted == start.next_offset else None
         self.next_offset = self.acknowledged_end = start.next_offset
         self.incarnation, self._lane_below, self.lane_offset = start.incarnation, None, -1
         self._output = self._ports.output()
@@ -241,8 +252,9 @@ class Session:
     async def _seek_again(self) -> None:
         assert self.next_offset is not None
         self.reading += 1
+        reassignments = self._reassignments
         await self._ports.seek(self.next_offset)
-        self._needs_seek = False
+        self._needs_seek = reassignments != self._reassignments
         self._ports.became_ready()
 
     async def remember(self, schemas: Sequence[bytes]) -> Sequence[bytes]:
