@@ -104,10 +104,11 @@ def _scan(site: Site, register: Register) -> tuple[Attempt | None, bool]:
         consumer.assign([TopicPartition(register.changes_topic, 0, low)])
         position = low
         while position < high:
-            messages = consumer.consume(_BATCH, timeout=_TIMEOUT_SECONDS)
-            if not messages:
+            # Waits for the first one only: a call for a whole batch waits for it to be full.
+            first = consumer.poll(_TIMEOUT_SECONDS)
+            if first is None:
                 raise TransportError("the home broker does not deliver", remedy="check the home broker")
-            for message in messages:
+            for message in (first, *consumer.consume(_BATCH - 1, timeout=0)):
                 _check(message)
                 position = (message.offset() or 0) + 1
                 last = _later(last, message.key(), message.value())

@@ -47,9 +47,8 @@ def link_settings(system: LocalSystem) -> Settings:
 def produce(settings: Settings, topic: str, value: bytes) -> str | None:
     """Name of the error, None when the record was acknowledged."""
     outcome: list[str | None] = []
-    producer = Producer(
-        settings | {"enable.idempotence": True, "message.timeout.ms": 20_000, "message.max.bytes": 90 << 20}
-    )
+    defaults: Settings = {"enable.idempotence": True, "message.timeout.ms": 20_000, "message.max.bytes": 90 << 20}
+    producer = Producer(defaults | settings)
     try:
         producer.produce(topic, value, on_delivery=lambda error, _: outcome.append(error.name() if error else None))
     except KafkaException as error:
