@@ -1,7 +1,8 @@
 """Stops of a register at home: stored with cause and remedy, cleared by an operator.
 
 One file per stopped register, `<state>/forward/<register>.json`. Removing it asks the worker to try again; so do
-SIGHUP and a restart, which keep the file until the register really goes on.
+SIGHUP and a restart, which keep the file until the register really goes on. What the pulse finds wrong with the
+register itself stands in `<state>/source/<register>.json`; removing that has it looked at again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from data_embassy.errors import DataEmbassyError
 
@@ -41,10 +42,10 @@ class Stop:
 
 
 class StopFiles:
-    """The stops of one site's forwarder."""
+    """The stops of one site's forwarder, or those of its registers themselves."""
 
-    def __init__(self, state: Path) -> None:
-        self._folder = state / "forward"
+    def __init__(self, state: Path, part: Literal["forward", "source"] = "forward") -> None:
+        self._folder = state / part
 
     def path(self, register: str) -> Path:
         """Where a register's stop is stored."""

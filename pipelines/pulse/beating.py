@@ -1,10 +1,16 @@
-"""The beat of one register: its own connection, its own clock, its own back-off."""
+"""The beat of one register: its own connection, its own clock, its own back-off, and a look at the register.
+
+Of several pulse processes one beats, the others wait for its lock in the register: two would let the clock row run at
+twice the pace. What is wrong with the register is stored as a stop (rules in `sentry`).
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import threading
 import time
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -13,45 +19,92 @@ from data_embassy import log, metrics
 from data_embassy.config import Register, Source
 from data_embassy.errors import ConfigError, TransportError
 from data_embassy.postgres import Connection, connect
+from pipelines.pulse.sentry import AGAIN, Look, Memory, PulseRowLost, RegisterUnprepared, SourceFault, judge, learn
+from pipelines.stops import Stop, StopFiles
 
 PERIOD_SECONDS: Final = 1.0
+STANDBY_SECONDS: Final = 0.5
+"""How often a process that stands by asks for the lock."""
 _BACKOFF_SECONDS_FIRST: Final = 0.5
-_BACKOFF_SECONDS_MAX: Final = 15.0
-_STATEMENT_TIMEOUT: Final = b"SET statement_timeout = '10s'"
+_BACKOFF_SECONDS_MAX: Final = 4.0
+_SESSION: Final = (
+    b"SET statement_timeout = '10s'",
+    # A beat that was told is on disk: it can only be gone when the register went back.
+    b"SET synchronous_commit = on",
+    # The server shall notice soon that a pulse process is gone with its machine: another waits for its lock.
+    b"SET tcp_keepalives_idle = 4",
+    b"SET tcp_keepalives_interval = 2",
+    b"SET tcp_keepalives_count = 2",
+)
+_LOCK: Final = b"SELECT pg_try_advisory_lock(hashtextextended('data_embassy pulse', 0))"
 _BEAT: Final = b"SELECT new_beat, extract(epoch FROM beat_at)::float8 FROM data_embassy.beat()"
-_SLOT: Final = """
-SELECT active, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
-  FROM pg_replication_slots WHERE slot_name = %s
+_LOOK: Final = """
+SELECT data_embassy.watched()::text, s.slot_name IS NOT NULL, s.active,
+       pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint,
+       coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE WHEN s.wal_status = 'lost' THEN 'WAL removed' END)
+  FROM (SELECT) AS one LEFT JOIN pg_replication_slots s ON s.slot_name = %s
 """
+_UNPREPARED: Final = (
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InsufficientPrivilege,
+)
 
 
 class Beating:
-    """The beat of one register."""
+    """The beat of one register; `state` is the site's folder for what outlives the process."""
 
-    def __init__(self, register: Register) -> None:
+    def __init__(self, register: Register, state: Path) -> None:
         assert register.source is not None
         self._register = register
         self._source: Source = register.source
+        self._memory = Memory(state, register.name)
+        self._stops = StopFiles(state, "source")
         self._log = log.get("pulse").bind(register=register.name)
         self._backoff = _BACKOFF_SECONDS_FIRST
-        self._is_lost = False
+        self._is_lost = self._is_standing_by = False
 
     def run(self, ended: threading.Event) -> None:
         """Beat; connect again whenever the register was away."""
         while not ended.is_set():
             try:
                 with connect(self._source.pulse, application_name="data-embassy pulse", autocommit=True) as connection:
-                    connection.execute(_STATEMENT_TIMEOUT)
-                    self._beat_on(connection, ended)
+                    for setting in _SESSION:
+                        connection.execute(setting)
+                    if self._take_lock(connection, ended):
+                        self._beat_on(connection, ended)
             except (psycopg.Error, TransportError, ConfigError) as error:
                 self._tell_lost(error)
                 ended.wait(self._backoff * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
                 self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS_MAX)
 
+    def _take_lock(self, connection: Connection, ended: threading.Event) -> bool:
+        """Wait for the right to beat; False when this process ends."""
+        while not ended.is_set():
+            row = connection.execute(_LOCK).fetchone()
+            if row is not None and row[0]:
+                if self._is_standing_by:
+                    self._log.info("pulse_takes_over")
+                self._is_standing_by = False
+                return True
+            if not self._is_standing_by:
+                self._is_standing_by = True
+                self._log.info("pulse_stands_by")
+            ended.wait(STANDBY_SECONDS)
+        return False
+
     def _beat_on(self, connection: Connection, ended: threading.Event) -> None:
         due = time.monotonic()
         while not ended.is_set():
-            self._beat(connection)
+            try:
+                self._beat(connection)
+            except psycopg.errors.NoDataFound:
+                self._stop(PulseRowLost("the row of data_embassy.pulse is gone", remedy=AGAIN))
+                raise
+            except _UNPREPARED:
+                self._stop(RegisterUnprepared("the schema data_embassy, or a right on it, is gone", remedy=AGAIN))
+                raise
             # A late beat is not made up for: one beat a second at most.
             due = max(due + PERIOD_SECONDS, time.monotonic())
             ended.wait(due - time.monotonic())
@@ -62,15 +115,46 @@ class Beating:
         assert row is not None
         metrics.PULSE_BEATS.labels(name).inc()
         metrics.PULSE_TIME.labels(name).set(row[1])
-        slot = connection.execute(_SLOT, (self._source.slot,)).fetchone()
-        if slot is not None:
-            metrics.SLOT_ACTIVE.labels(name).set(1 if slot[0] else 0)
+        found = connection.execute(_LOOK, (self._source.slot,)).fetchone()
+        assert found is not None
+        watched, has_slot, is_active, retained, lost_by = found
+        if has_slot:
+            metrics.SLOT_ACTIVE.labels(name).set(1 if is_active else 0)
             # An invalidated slot holds nothing back any more.
-            metrics.SLOT_RETAINED_BYTES.labels(name).set(slot[1] or 0)
+            metrics.SLOT_RETAINED_BYTES.labels(name).set(retained or 0)
+        self._judge(Look(beat=row[0], watched=watched, has_slot=has_slot, lost_by=lost_by))
         self._backoff = _BACKOFF_SECONDS_FIRST
         if self._is_lost:
             self._is_lost = False
             self._log.info("pulse_is_back")
+
+    # -- what is wrong with the register -------------------------------------------------------------------------
+
+    def _judge(self, look: Look) -> None:
+        known = self._memory.known()
+        stop = self._stops.read(self._register.name)
+        if stop is not None and known.is_fresh:
+            # A new generation begins: what the former one stopped for is over, or is found again.
+            self._stops.clear(self._register.name)
+            metrics.STOPPED.labels(self._register.name, stop.cause).set(0)
+        fault = judge(known, look)
+        if fault is None:
+            self._memory.keep(learn(known, look))
+        else:
+            self._memory.keep(known.with_fault(fault))
+            self._stop(fault)
+
+    def _stop(self, fault: SourceFault) -> None:
+        """Store it, unless a stop is stored: the first tells most. Before the first generation nothing can stop."""
+        name = self._register.name
+        if not self._memory.known().generation or self._stops.read(name) is not None:
+            return
+        fault.remedy = fault.remedy.replace("NAME", name)
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        stop = Stop.of(fault, register=name, home_offset=None, stopped_at=now)
+        self._stops.write(stop)
+        metrics.STOPPED.labels(name, stop.cause).set(1)
+        self._log.error("register_stopped", cause=stop.cause, reason=stop.message, remedy=stop.remedy)
 
     def _tell_lost(self, error: Exception) -> None:
         if not self._is_lost:

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from data_embassy import log, metrics
@@ -31,7 +32,7 @@ def run_pulse(
     `loops` run beside, each in a thread. Whatever one of them or a beat raises that is not the world's fault ends the
     process: a supervisor starts it again. `look` tells the site as it is now; without it the site's folder does.
     """
-    hosted = _Hosted(ended=stop or _until_signal())
+    hosted = _Hosted(ended=stop or _until_signal(), state=site.state)
     look = look or LiveSite(site).look
     metrics.serve(site.metrics.pulse)
     others = [hosted.start(loop, hosted.ended, name=f"pulse-{number}") for number, loop in enumerate(loops)]
@@ -60,6 +61,7 @@ class _Hosted:
     """What runs in this process."""
 
     ended: threading.Event
+    state: Path
     beats: dict[str, _Beat] = field(default_factory=dict)
     leaving: list[threading.Thread] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
@@ -78,7 +80,7 @@ class _Hosted:
         for name, register in wanted.items():
             if name not in self.beats:
                 ended = threading.Event()
-                thread = self.start(Beating(register).run, ended, name=f"pulse-{name}")
+                thread = self.start(Beating(register, self.state).run, ended, name=f"pulse-{name}")
                 self.beats[name] = _Beat(register=register, ended=ended, thread=thread)
 
     def start(self, loop: Loop, ended: threading.Event, *, name: str) -> threading.Thread:

@@ -1,0 +1,151 @@
+"""Somebody meddles with a register's slot, publication, event triggers or clock: home names each within ten seconds."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data_embassy.config import Site
+from deploy.local.machine import wait_until
+from pipelines.pulse import run_pulse
+from pipelines.stops import Stop, StopFiles
+from tests.support.prepared_register import PreparedRegister, prepared_register
+from tests.support.system import PlainPostgres
+
+NOTICED_SECONDS = 10
+SLOT = "SELECT pg_create_logical_replication_slot('data_embassy_' || current_database(), 'pgoutput')"
+MEDDLING = {
+    "SlotMissing": "SELECT pg_drop_replication_slot('data_embassy_' || current_database())",
+    "PublicationChanged gone": "DROP PUBLICATION data_embassy",
+    "PublicationChanged again": "DROP PUBLICATION data_embassy; CREATE PUBLICATION data_embassy FOR ALL TABLES "
+    "WITH (publish_generated_columns = stored)",
+    "PublicationChanged leaves out": "ALTER PUBLICATION data_embassy SET (publish = 'insert, update')",
+    "PublicationChanged roots": "ALTER PUBLICATION data_embassy SET (publish_via_partition_root = true)",
+    "PublicationChanged generated": "ALTER PUBLICATION data_embassy SET (publish_generated_columns = none)",
+    "EventTriggerChanged off": "ALTER EVENT TRIGGER data_embassy_sql_drop DISABLE",
+    "EventTriggerChanged gone": "DROP EVENT TRIGGER data_embassy_table_rewrite",
+    "EventTriggerChanged again": "DROP EVENT TRIGGER data_embassy_sql_drop; CREATE EVENT TRIGGER data_embassy_sql_drop "
+    "ON sql_drop EXECUTE FUNCTION data_embassy.on_ddl(); ALTER EVENT TRIGGER data_embassy_sql_drop ENABLE ALWAYS",
+    "EventTriggersOff": "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET event_triggers = off', current_database());"
+    " END $$; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name = 'data-embassy pulse'",
+    "PulseRowLost": "DELETE FROM data_embassy.pulse",
+    "RegisterWentBack": "UPDATE data_embassy.pulse SET beat = beat - 5",
+    "RegisterUnprepared": "DROP FUNCTION data_embassy.beat()",
+}
+
+
+@contextmanager
+def pulsing(site: Site) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=run_pulse, args=(site,), kwargs={"stop": stop, "look": lambda: site})
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def begin_generation(site: Site, name: str, generation: int) -> None:
+    """What a snapshot leaves behind."""
+    path = site.state / "snapshot" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"generation": generation, "attempt": 1, "is_complete": True}))
+
+
+def beat_of(register: PreparedRegister) -> int:
+    rows = register.query("SELECT beat FROM data_embassy.pulse")
+    return int(rows[0][0]) if rows else 0
+
+
+class Registers:
+    """Some registers of one site."""
+
+    def __init__(self, names: list[str], made: list[PreparedRegister], state: Path) -> None:
+        self.by_case = dict(zip(names, made, strict=True))
+        self.site = replace(made[0].site, state=state, registers={one.register.name: one.register for one in made})
+        self.stops = StopFiles(state, "source")
+        for one in made:
+            one.run(SLOT)
+            begin_generation(self.site, one.register.name, 1)
+
+    def stop(self, case: str) -> Stop | None:
+        return self.stops.read(self.by_case[case].register.name)
+
+    def wait_for_beats(self, *, beyond: int) -> None:
+        def are_there() -> bool:
+            return all(beat_of(one) > beyond for one in self.by_case.values())
+
+        wait_until(are_there, seconds=30, what="every register beats")
+
+
+@pytest.fixture
+def make(postgres: PlainPostgres, tmp_path: Path):
+    with ExitStack() as stack:
+        yield lambda names: Registers(
+            names, [stack.enter_context(prepared_register(postgres, tmp_path)) for _ in names], tmp_path / "state"
+        )
+
+
+def test_each_meddling_is_named_and_a_new_generation_heals_it(make, postgres: PlainPostgres) -> None:
+    registers = make([*MEDDLING, "untouched"])
+    with pulsing(registers.site):
+        registers.wait_for_beats(beyond=6)
+        for case, statements in MEDDLING.items():
+            for statement in statements.split("; ") if "$$" not in statements else statements.split("; SELECT")[:1]:
+                registers.by_case[case].run(statement)
+        registers.by_case["EventTriggersOff"].run(MEDDLING["EventTriggersOff"].partition("$$; ")[2])
+        wait_until(
+            lambda: all(registers.stop(case) for case in MEDDLING), seconds=NOTICED_SECONDS, what="each is noticed"
+        )
+        for case in MEDDLING:
+            name = registers.by_case[case].register.name
+            stop = registers.stop(case)
+            assert stop is not None
+            assert stop.cause == case.split()[0], case
+            assert f"embassy register snapshot {name}" in stop.remedy
+        before = beat_of(registers.by_case["untouched"])
+        wait_until(lambda: beat_of(registers.by_case["untouched"]) > before + 1, seconds=10, what="the other beats on")
+        assert registers.stop("untouched") is None
+        # Mended, and with a new generation, it is over.
+        healed = registers.by_case["RegisterWentBack"].register.name
+        begin_generation(registers.site, healed, 2)
+        wait_until(lambda: registers.stop("RegisterWentBack") is None, seconds=10, what="the stop is over")
+
+
+def test_a_register_that_went_back_stays_stopped_however_far_it_runs(make) -> None:
+    registers = make(["one"])
+    one = registers.by_case["one"]
+    with pulsing(registers.site):
+        registers.wait_for_beats(beyond=3)
+        one.run("UPDATE data_embassy.pulse SET beat = beat - 2")
+        wait_until(lambda: registers.stop("one") is not None, seconds=NOTICED_SECONDS, what="it is noticed")
+        beat = beat_of(one)
+        wait_until(lambda: beat_of(one) > beat + 3, seconds=20, what="it ran further than before")
+        registers.stops.clear(one.register.name)
+        wait_until(lambda: registers.stop("one") is not None, seconds=NOTICED_SECONDS, what="it is still known")
+
+
+def test_of_two_pulse_processes_one_beats_and_the_other_takes_over(make) -> None:
+    registers = make(["one"])
+    one = registers.by_case["one"]
+    with pulsing(registers.site):
+        registers.wait_for_beats(beyond=1)
+        with pulsing(registers.site):
+            ((beat, seconds),) = one.query("SELECT beat, extract(epoch FROM clock_timestamp()) FROM data_embassy.pulse")
+            wait_until(lambda: beat_of(one) >= beat + 4, seconds=20, what="four more beats")
+            ((later,),) = one.query("SELECT extract(epoch FROM clock_timestamp())")
+            assert later - seconds > 2.5  # Two that both beat would need half of it.
+            ended = one.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            assert ended == [(True,)]
+            beat = beat_of(one)
+            wait_until(lambda: beat_of(one) > beat, seconds=5, what="the other beats")
