@@ -76,6 +76,18 @@ class UnknownSchema(StreamError):
     """A change has a schema that was not announced."""
 
 
+class PublicationChanged(StreamError):
+    """The register's publication left something out, or was made again: changes may have passed unseen."""
+
+
+class EventTriggerChanged(StreamError):
+    """An event trigger of the register was off, or was made again: a schema change may have passed unseen."""
+
+
+class EventTriggersOff(StreamError):
+    """Event triggers were switched off at the register: a schema change may have passed unseen."""
+
+
 class BeatSkipped(StreamError):
     """The register's pulse jumped: a transaction is missing."""
 
