@@ -1,89 +1,74 @@
-"""The forward worker: one Faust app for all registers of the home site, and its wiring."""
+"""The forward worker: one Faust app for all registers of the home site."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import hashlib
 import logging
 import os
-import random
 import signal
-import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
 
 import faust
-from aiokafka.errors import IllegalStateError
-from faust.types import TP
 
 from data_embassy import log, metrics
-from data_embassy.config import Broker, Register, Site
-from data_embassy.envelope import HomeSealer
+from data_embassy.config import LOOK_SECONDS, Broker, LiveSite, Register, Site
 from data_embassy.errors import ConfigError, TransportError
-from data_embassy.kafka import client_settings, ensure_topics, home_topic_settings, schemas_topic_settings
 from data_embassy.keys import HomeKeys, load_home_keys
 from pipelines.caretaker import Caretaker
-from pipelines.chunks import ChunkConsumer, ForwardApp, seek
-from pipelines.connect import restart_connector
+from pipelines.chunks import ForwardApp, subscribe
+from pipelines.contracts import Contracts, make_home_topics, topics_of
 from pipelines.forwarder import Forwarder
-from pipelines.logs import Publisher
-from pipelines.places import find_start_of, load_schemas_of
-from pipelines.ports import Ports
+from pipelines.membership import Membership, membership, work_folder
 from pipelines.session import Session
-from pipelines.stops import StopFiles
-from pipelines.tail import Start
-from schemas.records import decode
+from pipelines.wiring import in_thread, ports_of
 
 FETCH_BYTES_MAX: Final = 4 << 20
 """Bytes of one fetch; a larger record still comes, alone."""
 SESSION_SECONDS: Final = 10.0
-SEEK_SECONDS_MAX: Final = 30.0
+POLL_SECONDS_MAX: Final = 7 * 86_400.0
+"""Workers whose registers are all paused or stopped fetch nothing and stay members; the watchdog judges reading."""
 EXIT_CRASHED: Final = 71
 _HOME_WAIT_SECONDS: Final = 2.0
 _BEAT_SECONDS: Final = 1.0
 
-T = TypeVar("T")
 _log = log.get("forward")
 
 
-def build_app(site: Site, *, member: str | None = None) -> ForwardApp:
-    """The worker's app. `member` names a static member of the consumer group; None for a second worker that stands by.
-
-    Raises ConfigError or KeyringError.
-    """
+def build_app(live: LiveSite, member: Membership) -> ForwardApp:
+    """The worker's app; a member without a name stands by. Raises ConfigError or KeyringError."""
+    site = live.site
     if site.role != "home" or site.link is None:
         raise ConfigError("the forwarder runs at the home site", remedy="choose home's folder: --site FOLDER")
     keys = load_home_keys(site.keys, site=site.name)
-    app = ForwardApp(_group(site), **_settings(site, member))
+    app = ForwardApp(_group(site), **_settings(site, member.name))
     app.forwarder = Forwarder(
-        site.registers,
-        lambda register, partition: Session(register, _ports(app, site, keys, partition)),
+        lambda register, partition: Session(register, ports_of(app, site, keys, partition)),
         lambda error: _crash(app, error),
     )
-    _add_agent(app, site)
-    _add_caretaker(app, site, keys)
+    _add_agent(app, topics_of(site))
+    _add_caretaker(app, live, keys, member)
     return app
 
 
 def run_forward(site: Site) -> NoReturn:
     """Forward until SIGTERM; SIGHUP lets stopped registers try again. Ends the process.
 
-    Exit codes: 0 after SIGTERM, 70 when the watchdog ended it, 71 after a fault: the supervisor starts it again.
+    Contracts and pauses that come, change and go meanwhile are heeded. Exit codes: 0 after SIGTERM, 70 when the
+    watchdog ended it, 71 after a fault: the supervisor starts it again.
     """
     metrics.serve(site.metrics.forward)
-    if not site.registers:
-        _stand_idle()
-    _await_home(site)
-    with _membership(site) as member:
-        app = build_app(site, member=member)
-        worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False, workdir=_workdir(site))
+    live = LiveSite(site)
+    _await_registers(live)
+    _await_home(live.site)
+    with membership(site, topics_of(live.site)) as member:
+        app = build_app(live, member)
+        worker = faust.Worker(
+            app, quiet=True, override_logging=False, redirect_stdouts=False, workdir=work_folder(site)
+        )
         worker.spinner = None
         code = EXIT_CRASHED
         try:
@@ -98,14 +83,32 @@ def run_forward(site: Site) -> NoReturn:
         os._exit(code if code in (0, EXIT_CRASHED) else EXIT_CRASHED)
 
 
-def _stand_idle() -> NoReturn:
-    """Without registers there is nothing to forward; contracts are read at the next start."""
+def _await_registers(live: LiveSite) -> None:
+    """Without registers there is nothing to forward: wait for the first contract."""
+    if live.look().registers:
+        return
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    former = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     _log.info("no_registers")
-    ended.wait()
-    sys.exit(0)
+    faults: set[str] = set()
+    while not live.look().registers:
+        metrics.show_faults(live.site.faults, faults)
+        if ended.wait(LOOK_SECONDS):
+            sys.exit(0)
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+def _await_home(site: Site) -> None:
+    """Make the home topics that are missing; wait for the home broker as long as it takes."""
+    while True:
+        try:
+            make_home_topics(site, site.registers.values())
+        except TransportError as error:
+            _log.warning("home_unreachable", reason=error.message)
+            time.sleep(_HOME_WAIT_SECONDS)
+        else:
+            return
 
 
 def _group(site: Site) -> str:
@@ -120,6 +123,7 @@ def _settings(site: Site, member: str | None) -> dict[str, Any]:
         "broker_session_timeout": SESSION_SECONDS,
         "broker_heartbeat_interval": 2.0,
         "broker_max_poll_records": 5_000,
+        "broker_max_poll_interval": POLL_SECONDS_MAX,
         "consumer_max_fetch_size": FETCH_BYTES_MAX,
         "consumer_auto_offset_reset": "none",
         "consumer_group_instance_id": member,
@@ -131,7 +135,7 @@ def _settings(site: Site, member: str | None) -> dict[str, Any]:
         "topic_disable_leader": True,
         "web_enabled": False,
         "autodiscover": False,
-        "datadir": str(_workdir(site)),
+        "datadir": str(work_folder(site)),
         "worker_redirect_stdouts": False,
     }
 
@@ -144,9 +148,8 @@ def _credentials(broker: Broker) -> faust.SASLCredentials | None:
     )
 
 
-def _add_agent(app: ForwardApp, site: Site) -> None:
-    topics = [register.changes_topic for register in site.registers.values()]
-    changes = app.topic(*topics, key_serializer="raw", value_serializer="raw", acks=False)
+def _add_agent(app: ForwardApp, topics: Iterable[str]) -> None:
+    changes = app.topic(*sorted(topics), key_serializer="raw", value_serializer="raw", acks=False)
 
     @app.agent(changes, name="forward")
     async def forward(stream: Any) -> None:
@@ -159,8 +162,9 @@ def _add_agent(app: ForwardApp, site: Site) -> None:
                 raise
 
 
-def _add_caretaker(app: ForwardApp, site: Site, keys: HomeKeys) -> None:
-    caretaker = Caretaker(site, keys, app.forwarder, lambda: bool(app.rebalancing))
+def _add_caretaker(app: ForwardApp, live: LiveSite, keys: HomeKeys, member: Membership) -> None:
+    caretaker = Caretaker(live.site, keys, app.forwarder, lambda: bool(app.rebalancing))
+    contracts = _contracts(app, live, member)
 
     async def watch() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.forwarder.retry)
@@ -170,107 +174,47 @@ def _add_caretaker(app: ForwardApp, site: Site, keys: HomeKeys) -> None:
             caretaker.beat()
             await asyncio.sleep(_BEAT_SECONDS)
 
-    app.task(watch)
+    async def follow_contracts() -> None:
+        try:
+            while not app.should_stop:
+                await contracts.step()
+                await asyncio.sleep(LOOK_SECONDS)
+        except Exception as error:
+            await app.crash(error)
+            raise
 
-    async def revoked(*_: Any, **__: Any) -> None:
-        app.forwarder.give_up()
+    app.task(watch)
+    app.task(follow_contracts)
+
+    async def assigned(*_: Any, assigned: Iterable[Any] = (), **__: Any) -> None:
+        app.forwarder.keep_only(assigned)
 
     async def shut_down(*_: Any, **__: Any) -> None:
         caretaker.stop()
         await app.forwarder.close()
 
-    app.on_partitions_revoked.connect(revoked, weak=False)
+    app.on_partitions_assigned.connect(assigned, weak=False)
     app.on_before_shutdown.connect(shut_down, weak=False)
 
 
-def _ports(app: ForwardApp, site: Site, keys: HomeKeys, partition: TP) -> Ports:
-    assert site.link is not None
-    home, link = client_settings(site.kafka), client_settings(site.link)
+def _contracts(app: ForwardApp, live: LiveSite, member: Membership) -> Contracts:
+    async def make_topics(registers: Iterable[Register]) -> None:
+        await in_thread(app, lambda: make_home_topics(live.site, registers))
 
-    async def find_start(register: Register, below: int | None) -> Start:
-        return await _in_thread(app, lambda: find_start_of(site, keys, register, below))
+    async def subscribe_to(topics: set[str]) -> bool:
+        done = await subscribe(app, topics)
+        if done:
+            member.subscribed(topics)
+        return done
 
-    async def load_schemas(register: Register) -> list[bytes]:
-        return await _in_thread(app, lambda: load_schemas_of(site, register))
-
-    async def keep_schemas(register: Register, schemas: Sequence[bytes]) -> None:
-        publisher = Publisher(home, asyncio.get_running_loop())
-        try:
-            keyed = ((decode(schema)[1]["fingerprint"], schema) for schema in schemas)
-            await asyncio.gather(*(publisher.publish(register.schemas_topic, v, key=k) for k, v in keyed))
-        finally:
-            await publisher.close(wait_seconds=0)
-
-    async def seek_partition(offset: int) -> None:
-        consumer = app.consumer
-        assert isinstance(consumer, ChunkConsumer)
-        try:
-            await asyncio.wait_for(seek(consumer, partition, offset), SEEK_SECONDS_MAX)
-        except IllegalStateError as error:
-            raise TransportError("the partition is being assigned anew", remedy="none: it is tried again") from error
-
-    async def restart(register: Register) -> None:
-        connect = site.connect
-        if connect is not None:
-            await _in_thread(app, lambda: restart_connector(connect, f"capture.{register.name}"))
-
-    return Ports(
-        find_start=find_start,
-        output=lambda: Publisher(link, asyncio.get_running_loop()),
-        sealer=lambda register, incarnation: HomeSealer(lane=register.lane, keys=keys, incarnation=incarnation),
-        load_schemas=load_schemas,
-        keep_schemas=keep_schemas,
-        seek=seek_partition,
-        restart_connector=restart,
-        became_ready=app.forwarder.became_ready,
-        stops=StopFiles(site.state),
-        now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
-        jitter=lambda: random.uniform(0.8, 1.2),  # noqa: S311 (spreads retries, guards nothing)
+    return Contracts(
+        live=live,
+        working=app.forwarder,
+        make_topics=make_topics,
+        subscribe=subscribe_to,
+        subscribed=topics_of(live.site),
     )
-
-
-def _in_thread(app: ForwardApp, work: Callable[[], T]) -> Awaitable[T]:
-    return asyncio.get_running_loop().run_in_executor(app.threads, work)
 
 
 def _crash(app: ForwardApp, error: BaseException) -> None:
     app.pending_crash = asyncio.get_running_loop().create_task(app.crash(error))
-
-
-def _await_home(site: Site) -> None:
-    """Make the home topics that are missing; wait for the home broker as long as it takes."""
-    topics = {register.changes_topic: home_topic_settings() for register in site.registers.values()}
-    topics |= {register.schemas_topic: schemas_topic_settings() for register in site.registers.values()}
-    while True:
-        try:
-            ensure_topics(site.kafka, topics)
-        except TransportError as error:
-            _log.warning("home_unreachable", reason=error.message)
-            time.sleep(_HOME_WAIT_SECONDS)
-        else:
-            return
-
-
-@contextlib.contextmanager
-def _membership(site: Site) -> Iterator[str | None]:
-    """The static member's name for the first worker of this machine, None for others: they stand by.
-
-    A static member that comes back takes its partitions without a rebalance. Two of one name would drive each other
-    out. The name holds the registers: the broker gives a static member its former partitions without looking at what
-    it subscribes to now, so with other registers it must be another member.
-    """
-    folder = _workdir(site)
-    with (folder / "worker.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-        else:
-            registers = hashlib.sha256(" ".join(sorted(site.registers)).encode()).hexdigest()[:8]
-            yield f"{site.name}-{socket.gethostname()}-{registers}"
-
-
-def _workdir(site: Site) -> Path:
-    folder = site.state / "forward"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder

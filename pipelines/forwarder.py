@@ -7,7 +7,10 @@ session, so that one register's stop or slow lane holds up no other.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from faust.types import TP
 
@@ -17,6 +20,9 @@ from pipelines.chunks import Chunk
 from pipelines.session import Session, State
 from pipelines.watchdog import Reading
 
+EXPECTED_SECONDS: Final = 20.0
+"""How long after a change of contracts a rebalance counts as its consequence."""
+
 _log = log.get("forward")
 
 
@@ -25,13 +31,20 @@ class Forwarder:
 
     def __init__(
         self,
-        registers: Mapping[str, Register],
         new_session: Callable[[Register, TP], Session],
         crash: Callable[[BaseException], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registers = {TP(register.changes_topic, 0): register for register in registers.values()}
         self._new_session = new_session
         self._crash = crash
+        self._clock = clock
+        self._wanted: dict[TP, Register] = {}
+        self._held: frozenset[TP] = frozenset()
+        """Partitions that belong to this worker."""
+        self._generation = -1
+        """Of the consumer group, when they were assigned."""
+        self._expects_until = -math.inf
         self._ready = asyncio.Event()
         self._sessions: dict[TP, Session] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
@@ -61,23 +74,42 @@ class Forwarder:
 
     # Follower: what happened.
 
-    def assigned(self, partitions: Iterable[TP]) -> None:
-        """Take up these partitions anew, and give up all others: somebody else may have forwarded meanwhile."""
-        self.give_up()
-        for partition in partitions:
-            register = self._registers[TP(*partition)]
-            session = self._new_session(register, partition)
-            self._sessions[partition] = session
-            task = asyncio.get_running_loop().create_task(session.run(), name=f"forward {register.name}")
-            task.add_done_callback(self._ended)
-            self._tasks[partition] = task
+    def assigned(self, partitions: Iterable[TP], generation: int) -> None:
+        """Take up these partitions anew, and give up all others: somebody else may have forwarded meanwhile.
+
+        Not so when the group changed by its own wish and this is its very next generation: what stayed with this
+        worker was nobody else's in between, and those sessions only seek their place again.
+        """
+        is_next = self._generation <= generation <= self._generation + 1
+        if not is_next or self._clock() > self._expects_until:
+            self.give_up()
+        self._held = frozenset(TP(*partition) for partition in partitions)
+        self._generation = generation
+        for session in self._sessions.values():
+            session.reassigned()
+        self._bring_in_line()
+
+    def keep_only(self, partitions: Iterable[TP]) -> None:
+        """Told of each assignment as soon as it is known: give up all other partitions."""
+        self._held &= frozenset(TP(*partition) for partition in partitions)
+        self._bring_in_line()
 
     def give_up(self) -> None:
         """Stop all sessions; what they had in flight may still arrive, which is harmless."""
-        for task in self._tasks.values():
-            task.cancel()
-        self._sessions.clear()
-        self._tasks.clear()
+        self._held = frozenset()
+        self._bring_in_line()
+
+    def _bring_in_line(self) -> None:
+        for partition, session in list(self._sessions.items()):
+            if partition not in self._held or self._wanted.get(partition) != session.register:
+                del self._sessions[partition]
+                self._tasks.pop(partition).cancel()
+        for partition in self._held & self._wanted.keys() - self._sessions.keys():
+            session = self._new_session(self._wanted[partition], partition)
+            self._sessions[partition] = session
+            task = asyncio.get_running_loop().create_task(session.run(), name=f"forward {session.register.name}")
+            task.add_done_callback(self._ended)
+            self._tasks[partition] = task
 
     def lost_place(self, partition: TP) -> None:
         """The place sought is not on the topic."""
@@ -95,6 +127,19 @@ class Forwarder:
         session = self._sessions.get(chunk.partition)
         if session is not None:
             session.accept(chunk)
+
+    # Contracts.
+
+    def want(self, registers: Mapping[str, Register]) -> None:
+        """Forward these registers and no others, as far as their partitions belong to this worker."""
+        wanted = {TP(register.changes_topic, 0): register for register in registers.values()}
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._bring_in_line()
+
+    def expect_rebalance(self) -> None:
+        """Contracts changed: the group's workers are about to subscribe anew."""
+        self._expects_until = self._clock() + EXPECTED_SECONDS
 
     # For operators and the threads beside.
 
