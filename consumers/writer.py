@@ -9,6 +9,7 @@ from consumers import failpoint, standby
 from consumers.apply import Applier
 from consumers.fetch import Ready
 from consumers.position import StandbyPosition
+from consumers.sequences import Sequences
 from data_embassy import metrics
 from data_embassy.postgres import Connection
 from schemas.records import ChangeSchema
@@ -22,6 +23,7 @@ class GroupWriter:
         self.is_inside_transaction = False
         self._connection = connection
         self._applier = Applier(connection)
+        self._sequences = Sequences(connection)
         self._register = register
         self._schemas: list[ChangeSchema] = []
         self._rows = (0, 0, 0)
@@ -60,6 +62,7 @@ class GroupWriter:
             rows_updated=old.rows_updated + updated,
             rows_deleted=old.rows_deleted + deleted,
         )
+        self._sequences.follow(ready.decoded.pulses)
         if self._schemas:
             standby.add_schemas(self._connection, self._schemas)
         standby.update_position(self._connection, old, new)

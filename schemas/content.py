@@ -128,7 +128,7 @@ class Content:
     def catalog(self) -> list[Line]:
         """Every definition; raises Moved."""
         try:
-            with self._under.transaction():
+            with self._under.transaction(force_rollback=True):
                 lines: list[Line] = list(self._under.execute(_CATALOG))
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject, psycopg.InternalError) as error:
             raise Moved from error
@@ -148,7 +148,8 @@ class Content:
 
     def _read(self, table: Table, query: bytes) -> list[Any]:
         try:
-            with self._under.transaction():  # A savepoint: an error leaves the snapshot.
+            # Back to a savepoint: an error leaves the snapshot, and the table's lock does not last.
+            with self._under.transaction(force_rollback=True):
                 rows = self._under.execute(query).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
             raise Moved from error

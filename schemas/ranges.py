@@ -15,7 +15,7 @@ from schemas.digest import literal, quote
 
 BUCKETS: Final = 32
 """Parts that a range is cut into at a time: a round costs one scan and one question."""
-ROWS_MIN: Final = 16
+ROWS_MIN: Final = 1
 """Ranges of so few rows are not cut further: they are told, and repaired, as a whole."""
 
 Bound = tuple[str, ...] | None
