@@ -17,7 +17,7 @@ from consumers.control import Standby, State
 from consumers.generations import Found, newest
 from consumers.reader import trim
 from consumers.receipts import INTERVAL_SECONDS, ReceiptWriter
-from consumers.refusals import BeatSkipped, Gapped
+from consumers.refusals import BeatSkipped, Gapped, RegisterWentBack
 from consumers.sequence import Sequence
 from consumers.stops import Stop, StopFiles
 from consumers.supervise import sort_candidates
@@ -103,9 +103,9 @@ def test_beats_are_followed():
     assert pulse == Pulse(6, int(dt.datetime(2024, 5, 6, 7, 8, 9, 100_000, dt.UTC).timestamp() * 1_000_000))
 
 
-@pytest.mark.parametrize("number", [4, 6, 3])
-def test_beat_that_is_not_the_next_one_stops(number):
-    with pytest.raises(BeatSkipped):
+@pytest.mark.parametrize(("number", "cause"), [(6, BeatSkipped), (4, RegisterWentBack), (3, RegisterWentBack)])
+def test_beat_that_is_not_the_next_one_stops(number, cause):
+    with pytest.raises(cause):
         follow(Pulse(4, None), [beat(number)])
 
 
