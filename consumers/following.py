@@ -99,6 +99,7 @@ class Following:
     ) -> tuple[StandbyPosition, Halt | None]:
         """Apply from the position on until the fetch thread ends; None when the worker stops."""
         schemas = standby.read_schemas(self._connection)
+        watched = standby.read_watched(self._connection, position)
         self._connection.commit()
         fetcher = Fetcher(
             name=f"{self._name}-fetch",
@@ -107,7 +108,7 @@ class Following:
             assembler=self._new_assembler(position, schemas),
             schemas=schemas,
             start_offset=locate(self._lane, self._new_opener(), position),
-            pulse=Pulse(position.beat, position.pulse_at),
+            pulse=Pulse(position.beat, position.pulse_at, watched),
             goal=goal,
             observer=Observer(
                 repeated=metrics.REPEATED.labels(self._register).inc,

@@ -175,6 +175,17 @@ def read_pulse(connection: Connection) -> int | None:
     return None if row is None else row[0]
 
 
+def read_watched(connection: Connection, position: StandbyPosition) -> str | None:
+    """What the newest applied beat saw of publication and event triggers; None before the first of a generation.
+
+    The snapshot's own row does not count: it may be older than the publication that the generation reads.
+    """
+    if position.pulse_at is None:
+        return None
+    row = connection.execute("SELECT watched FROM data_embassy.pulse").fetchone()
+    return None if row is None else row[0]
+
+
 def insert_lsn(connection: Connection) -> int:
     """End of the standby's own log: whatever was committed before lies before it."""
     row = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
