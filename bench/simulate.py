@@ -87,11 +87,11 @@ def _write(arguments: argparse.Namespace, total: Counter[str], broken: list[str]
         ),
         "",
         (
-            "Real in it: the forwarder's session and its search for the place to go on, batches, sealing and opening with "
-            "real keys, sequence, assembly, decoding, net effect, position. In memory: the register, its capture tasks, "
-            "both logs, the standby, time. After every commit of a standby its rows and its beat are compared with the "
-            "register's at the position it names; in the end everything must come level, by itself or, where something was "
-            "lost that only home had, by one more snapshot."
+            "Real in it: the forwarder's session and its search for the place to go on, batches, sealing and opening "
+            "with real keys, sequence, assembly, decoding, net effect, position. In memory: the register, its capture "
+            "tasks, both logs, the standby, time. After every commit of a standby its rows and its beat are compared "
+            "with the register's at the position it names; in the end everything must come level, by itself or, where "
+            "something was lost that only home had, by one more snapshot."
         ),
         "",
         f"**{len(broken)} of {arguments.seeds} seeds broke a promise.**",

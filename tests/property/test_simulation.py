@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 
-from tests.support.simulation import Violation, simulate, world
+from tests.support.simulation import Outcome, Violation, simulate, world
 from tests.support.simulation.embassy import Embassy
 
 FIRST = int(os.environ.get("EMBASSY_SEED", "1"))
 SEEDS = 150
 
 
-def play(seeds):
+def play(seeds: Iterable[int]) -> list[Outcome]:
     return [simulate(seed) for seed in seeds]
 
 
