@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from deploy.local.link import LinkStatus
-    from deploy.local.system import LocalSystem
+    from deploy.local.system import Environment, LocalSystem
 
 app = typer.Typer(help="Both sites on this machine, made of real parts.", no_args_is_help=True)
 link = typer.Typer(help="The long link between the sites.", no_args_is_help=True)
@@ -97,18 +98,39 @@ def logs(
 
 
 @app.command()
-def env(*, folder: Folder = None, as_json: AsJson = False) -> None:
+def env(
+    *,
+    folder: Folder = None,
+    as_json: AsJson = False,
+    as_exports: Annotated[
+        bool, typer.Option("--export", help='Print shell commands: eval "$(embassy local env --export)".')
+    ] = False,
+) -> None:
     """Print addresses with superuser passwords, for psql and for scripts."""
     system = _system(folder)
     found = system.env()
     if as_json:
         print(json.dumps(found, indent=2))
         return
+    if as_exports:
+        print(_exports(found))
+        return
     for name, dsns in found["registers"].items():
         print(f"{name}: home_dsn={dsns['home_dsn']} standby_dsn={dsns['standby_dsn']}")
     for key, value in found.items():
         if key != "registers":
             print(f"{key}={value}")
+
+
+def _exports(found: Environment) -> str:
+    """LOCAL_HOME_SITE and its like, and a PATH on which psql, pgbench and this command are found."""
+    from deploy.local.postgres import bin_folder
+
+    lines = [
+        f"export LOCAL_{key.upper()}={shlex.quote(str(value))}" for key, value in found.items() if key != "registers"
+    ]
+    folders = ":".join(shlex.quote(str(path)) for path in (Path(sys.executable).parent, bin_folder()))
+    return "\n".join([*lines, f"export PATH={folders}:$PATH"])
 
 
 @link.command()
