@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import Final, Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.refusals import NEW_GENERATION, LaneLost, Unreachable
-from data_embassy import log
+from data_embassy import clock, log
 from data_embassy.config import Broker
 from data_embassy.kafka import ENVELOPE_BYTES_MAX, Settings, client_settings
 
@@ -38,8 +38,9 @@ class Lane(Protocol):
 class KafkaLane:
     """A lane on the embassy's broker. One thread reads; `close` after it ended."""
 
-    def __init__(self, broker: Broker, topic: str) -> None:
+    def __init__(self, broker: Broker, topic: str, *, comparison: clock.Comparison | None = None) -> None:
         self._topic = topic
+        self._comparison = comparison
         self._settings = _settings(broker)
         self._consumer = Consumer(self._settings)
         self._single: Consumer | None = None
@@ -52,9 +53,12 @@ class KafkaLane:
 
     def poll(self, count: int, seconds: float) -> list[tuple[int, bytes]]:
         """Up to `count` envelopes: waits only for the first. Raises LaneLost, Unreachable."""
+        is_level = self._comparison is not None and self._is_level()
         first = self._consumer.poll(seconds)
         if first is None:
             return []
+        if is_level:
+            self._compare_clocks(first)
         messages = [first, *self._consumer.consume(count - 1, 0)] if count > 1 else [first]
         found = []
         for message in messages:
@@ -63,7 +67,25 @@ class KafkaLane:
                 self._judge(error)
                 continue
             found.append(_content(message))
+        if found:
+            self._offset = found[-1][0] + 1
         return found
+
+    def _is_level(self) -> bool:
+        """True when what comes next was not on the lane at the last fetch: only its way here took time."""
+        end = self.known_end()
+        return end is not None and self._offset >= end
+
+    def _compare_clocks(self, message: Message) -> None:
+        kind, milliseconds = message.timestamp()
+        if self._comparison is None or message.error() is not None or kind != TIMESTAMP_CREATE_TIME:
+            return
+        self._comparison.up.observe(milliseconds / 1000)
+        headers = message.headers()
+        said = dict(headers) if isinstance(headers, list) else {}
+        value = said.get(clock.HEADER)
+        if isinstance(value, bytes):
+            self._comparison.down = clock.decode_header(value)
 
     def fetch(self, offset: int) -> bytes:
         """The envelope at this offset. Raises LaneLost, Unreachable."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from consumers.position import StandbyPosition
 from consumers.worker import StandbyWorker
 from data_embassy import metrics
+from data_embassy.clock import Comparison
 from data_embassy.config import Register
 
 _NAN = float("nan")
@@ -25,6 +26,16 @@ class Watched(Protocol):
 
     @property
     def live(self) -> StandbyWorker | None: ...  # noqa: D102
+
+
+def watch_clocks(comparison: Comparison) -> None:
+    """Let the gauge show how far this site's clock is from home's."""
+
+    def seconds() -> float:
+        offset = comparison.offset
+        return _NAN if offset is None else offset.seconds
+
+    metrics.CLOCK_OFFSET.set_function(seconds)
 
 
 def watch(receiver: Watched) -> None:

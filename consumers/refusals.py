@@ -11,8 +11,9 @@ from data_embassy.errors import ApplyError, DataEmbassyError, EnvelopeError, Str
 
 NEW_GENERATION: Final = "at home: embassy register snapshot NAME"
 REBUILD: Final = "embassy register replay NAME"
-RESTART: Final = "find the cause, then restart the receiver"
-REPORT: Final = "report it with the receiver's log; it may go on after an upgrade and a restart"
+RESTART: Final = "remove the cause, then: embassy register resume NAME"
+REPORT: Final = "report it with the receiver's log; after an upgrade: embassy register resume NAME"
+WAIT: Final = "the receiver tries again by itself; check that the server runs"
 
 
 class Gapped(EnvelopeError):

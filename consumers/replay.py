@@ -22,7 +22,8 @@ from consumers.load import drop_generation
 from consumers.position import StandbyPosition
 from consumers.refusals import NEW_GENERATION, remedy_for
 from consumers.scout import search
-from consumers.supervise import Surroundings, make_live
+from consumers.supervise import Surroundings
+from consumers.switching import make_live
 from consumers.worker import Services, StandbyWorker
 from data_embassy.config import Register
 from data_embassy.errors import CheckFailed, DataEmbassyError, TransportError

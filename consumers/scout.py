@@ -77,6 +77,35 @@ class Scout(threading.Thread):
                 next_offset = lane_offset + 1
 
 
+class Search:
+    """A scout that is sent when it is needed, and called back."""
+
+    def __init__(self, *, name: str, open_lane: Callable[[], KafkaLane], new_opener: Callable[[], LaneOpener]) -> None:
+        self._name, self._open_lane, self._new_opener = name, open_lane, new_opener
+        self._scout: Scout | None = None
+
+    def go_on(self, *, behind: int | None) -> None:
+        """Search behind a lane offset unless a search is under way; raises what crashed it."""
+        if self._scout is None:
+            self._scout = Scout(
+                name=self._name, open_lane=self._open_lane, opener=self._new_opener(), start_offset=behind
+            )
+            self._scout.start()
+        elif self._scout.crash is not None:
+            raise self._scout.crash
+
+    def choice(self) -> GenerationBegan | None:
+        """What was found once everything there was seen."""
+        return None if self._scout is None or not self._scout.has_seen_all else self._scout.choice()
+
+    def end(self) -> None:
+        """Nothing is sought any more."""
+        if self._scout is not None:
+            self._scout.stop()
+            self._scout.join()
+            self._scout = None
+
+
 def search(lane: KafkaLane, opener: LaneOpener, progress: Callable[[int, int], None]) -> list[Found]:
     """All snapshots that stand on the lane now; `progress` hears of envelopes done and to do."""
     low, end = lane.bounds()

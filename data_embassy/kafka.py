@@ -91,5 +91,13 @@ def schemas_topic_settings() -> dict[str, str]:
 
 
 def lane_topic_settings() -> dict[str, str]:
-    """Settings of `lane.<id>` and `receipts.<id>`: kept without limit."""
-    return {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(ENVELOPE_BYTES_MAX)}
+    """Settings of `lane.<id>` and `receipts.<id>`: kept without limit, whatever the clocks say.
+
+    A broker refuses messages whose sender's clock is more than an hour ahead of its own, unless told otherwise.
+    """
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "max.message.bytes": str(ENVELOPE_BYTES_MAX),
+        "message.timestamp.after.max.ms": str((1 << 63) - 1),
+    }

@@ -163,7 +163,7 @@ def _add_agent(app: ForwardApp, topics: Iterable[str]) -> None:
 
 
 def _add_caretaker(app: ForwardApp, live: LiveSite, keys: HomeKeys, member: Membership) -> None:
-    caretaker = Caretaker(live.site, keys, app.forwarder, lambda: bool(app.rebalancing))
+    caretaker = Caretaker(live.site, keys, app.forwarder, lambda: bool(app.rebalancing), down=app.down)
     contracts = _contracts(app, live, member)
 
     async def watch() -> None:
@@ -186,8 +186,8 @@ def _add_caretaker(app: ForwardApp, live: LiveSite, keys: HomeKeys, member: Memb
     app.task(watch)
     app.task(follow_contracts)
 
-    async def assigned(*_: Any, assigned: Iterable[Any] = (), **__: Any) -> None:
-        app.forwarder.keep_only(assigned)
+    async def assigned(*sent: Any, **_: Any) -> None:
+        app.forwarder.keep_only(sent[1])
 
     async def shut_down(*_: Any, **__: Any) -> None:
         caretaker.stop()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from typing import Final
 
 from data_embassy import log, metrics
-from data_embassy.config import Register, Site
+from data_embassy.clock import Travel
+from data_embassy.config import LiveSite, Register, Site
 from data_embassy.errors import TransportError
 from data_embassy.kafka import Settings, client_settings
 from data_embassy.keys import HomeKeys
+from pipelines.following import Following
 from pipelines.forwarder import Forwarder, is_open
 from pipelines.logs import LogReader
+from pipelines.memory import Memory
 from pipelines.receipts import ReceiptFollower
 from pipelines.trim import BEHIND_SECONDS, delete_before, trim_before
 from pipelines.watchdog import LOOP_SECONDS_MAX, REBALANCE_SECONDS_MAX, Watchdog
@@ -31,9 +34,18 @@ _log = log.get("forward")
 class Caretaker:
     """Watches the worker, follows receipts, trims home topics."""
 
-    def __init__(self, site: Site, keys: HomeKeys, forwarder: Forwarder, is_rebalancing: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        keys: HomeKeys,
+        forwarder: Forwarder,
+        is_rebalancing: Callable[[], bool],
+        *,
+        down: Travel | None = None,
+    ) -> None:
         self._site, self._keys, self._forwarder = site, keys, forwarder
         self._is_rebalancing = is_rebalancing
+        self._down = Travel() if down is None else down
         self._is_closing = threading.Event()
         self._beat = time.monotonic()
         assert site.link is not None
@@ -56,10 +68,7 @@ class Caretaker:
     def _watch(self) -> None:
         watchdog, rebalancing_since = Watchdog(), None
         with ExitStack() as stack:
-            topics = {
-                name: stack.enter_context(LogReader(self._home, register.changes_topic))
-                for name, register in self._site.registers.items()
-            }
+            topics: dict[str, LogReader] = {}
             while not self._is_closing.wait(WATCH_SECONDS):
                 now = time.monotonic()
                 if now - self._beat > LOOP_SECONDS_MAX:
@@ -67,19 +76,21 @@ class Caretaker:
                 rebalancing_since = (rebalancing_since or now) if self._is_rebalancing() else None
                 if rebalancing_since is not None and now - rebalancing_since > REBALANCE_SECONDS_MAX:
                     self._end("a rebalance does not end")
-                stalled = watchdog.stalled(now, self._forwarder.readings(), self._ends(topics))
+                stalled = watchdog.stalled(now, self._forwarder.readings(), self._ends(topics, stack))
                 if stalled:
                     self._end(f"nothing is read of {', '.join(stalled)}")
 
-    def _ends(self, topics: Mapping[str, LogReader]) -> dict[str, int]:
+    def _ends(self, topics: dict[str, LogReader], stack: ExitStack) -> dict[str, int]:
         ends = {}
         sessions = self._forwarder.sessions()
-        for name in sessions:
+        for name, session in sessions.items():
+            if name not in topics:
+                topics[name] = stack.enter_context(LogReader(self._home, session.register.changes_topic))
             try:
                 ends[name] = topics[name].bounds().end
             except TransportError:
                 return {}  # The home broker is away: nothing can be read, and nothing is judged.
-            done = sessions[name].acknowledged_end
+            done = session.acknowledged_end
             if done is not None:
                 metrics.FORWARD_HOME_BACKLOG.labels(name).set(max(0, ends[name] - done))
         return ends
@@ -89,25 +100,23 @@ class Caretaker:
         os._exit(EXIT_STALLED)
 
     def _follow(self) -> None:
-        trim_at = time.monotonic() + TRIM_SECONDS
-        with ExitStack() as stack:
-            followers = {
-                name: ReceiptFollower(
-                    register, self._keys, stack.enter_context(LogReader(self._link, register.receipts_topic))
-                )
-                for name, register in self._site.registers.items()
-            }
+        trim_at, live = time.monotonic() + TRIM_SECONDS, LiveSite(self._site)
+        following = Following(
+            self._keys,
+            open_topic=lambda topic: LogReader(self._link, topic),
+            memory=Memory(self._site.state),
+            down=self._down,
+        )
+        with closing(following):
             while not self._is_closing.wait(RECEIPT_SECONDS):
-                trims = time.monotonic() >= trim_at
+                registers = live.look().registers
+                followers = following.follow(registers)
+                if time.monotonic() < trim_at:
+                    continue
+                trim_at = time.monotonic() + TRIM_SECONDS
                 for name, follower in followers.items():
-                    try:
-                        follower.follow()
-                        if trims:
-                            self.trim(self._site.registers[name], follower)
-                    except TransportError:
-                        continue  # The age of the newest receipt says it.
-                if trims:
-                    trim_at = time.monotonic() + TRIM_SECONDS
+                    with suppress(TransportError):  # Trimmed at the next time.
+                        self.trim(registers[name], follower)
 
     def trim(self, register: Register, follower: ReceiptFollower, *, behind_seconds: float = BEHIND_SECONDS) -> None:
         """Delete home records that a receipt of `behind_seconds` ago covers."""

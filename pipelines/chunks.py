@@ -28,6 +28,7 @@ from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from data_embassy.clock import Travel
 from pipelines.batches import Record
 
 RETRY_SECONDS: Final = 0.02
@@ -188,6 +189,8 @@ class ForwardApp(faust.App):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="forward")
+        self.down = Travel()
+        """Home's half of the clock comparison."""
 
     def _new_transport(self) -> ChunkTransport:
         return ChunkTransport(self.conf.broker_consumer, self)

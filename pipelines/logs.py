@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from data_embassy import clock
 from data_embassy.errors import DataEmbassyError, TransportError
 from data_embassy.kafka import ENVELOPE_BYTES_MAX, Settings
 from pipelines.tail import Bounds
@@ -118,10 +119,15 @@ class LogReader:
 
 
 class Publisher:
-    """Publishes to partition 0 of topics, in order and exactly once per producer session; each message is awaited."""
+    """Publishes to partition 0 of topics, in order and exactly once per producer session; each message is awaited.
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    `down` is home's half of the clock comparison (data_embassy.clock); where it is known each message says it.
+    """
+
+    def __init__(
+        self, settings: Settings, loop: asyncio.AbstractEventLoop, *, down: Callable[[], float | None] = lambda: None
+    ) -> None:
+        self._loop, self._down = loop, down
         self._producer = Producer({**settings, **PUBLISH_SETTINGS})
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="publisher", daemon=True)
@@ -139,12 +145,16 @@ class Publisher:
             self._settle(acknowledged, error, -1 if offset is None else offset)
 
         try:
-            self._producer.produce(topic, value, key, partition=0, on_delivery=delivered)
+            self._producer.produce(topic, value, key, partition=0, on_delivery=delivered, headers=self._headers())
         except BufferError as error:
             raise TransportError("the producer's queue is full", remedy="check the broker and the link") from error
         except KafkaException as error:
             raise _refusal(topic, error.args[0]) from error
         return acknowledged
+
+    def _headers(self) -> list[tuple[str, str | bytes | None]]:
+        down = self._down()
+        return [] if down is None else [(clock.HEADER, clock.encode_header(down))]
 
     async def close(self, *, wait_seconds: float) -> None:
         """Wait at most so long for acknowledgements, then give up what is left."""

@@ -1,16 +1,18 @@
 """Follow the embassy's signed receipts through the link: how far each standby is, as home knows it.
 
-A receipt that does not verify is counted nowhere and changes nothing; a newer one that states less than an older one
-is said aloud, because a copy that went back was restored or tampered with.
+A receipt that does not verify counts nowhere and changes nothing; a newer one that states less than an older one is
+said aloud, because a copy that went back was restored or tampered with. Receipts of other kinds are passed over.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, Self
 
 from data_embassy import log, metrics
+from data_embassy.clock import Travel
 from data_embassy.config import Register
 from data_embassy.envelope import Refused, decode_payload, verify_receipt
 from data_embassy.envelope.errors import ReceiptMalformed
@@ -19,13 +21,26 @@ from data_embassy.types import Lsn
 from pipelines.tail import Bounds
 
 _MICROSECONDS: Final = 1e6
+_POSITION: Final = "position"
+_KINDS: Final = (_POSITION, "state")
+_FIRST_LOOK: Final = 16
+_WIDEN: Final = 8
+_LOOK_MAX: Final = 16_384
+"""How many receipts are read back for one that states a position; a register that has none is no further."""
+_WORD: Final = re.compile(r"\A[A-Za-z][A-Za-z ]{0,63}\Z")
+_REQUIRED: Final = ("generation", "incarnation", "home_offset", "lane_offset", "applied_at")
+_NUMBERS: Final = (
+    *_REQUIRED, "commit_lsn", "source_committed_at", "pulse_at", "beat", "attempt", "signed_at", "transit",
+    "backlog_envelopes",
+)  # fmt: skip
+_CANDIDATE_NUMBERS: Final = ("generation", "attempt", "rows", "bytes", "tables_done")
 
 _log = log.get("receipts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What the embassy says of its standby. Times are microseconds since 1970."""
+    """What the embassy says of its standby that was applied and is durable. Times are microseconds since 1970."""
 
     generation: int
     incarnation: int
@@ -35,6 +50,9 @@ class Receipt:
     source_committed_at: int | None
     applied_at: int
     pulse_at: int | None
+    attempt: int | None = None
+    beat: int | None = None
+    signed_at: int | None = None
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Self:
@@ -45,22 +63,84 @@ class Receipt:
                 taken["commit_lsn"] = int(Lsn.parse(taken["commit_lsn"]))
             except ValueError as error:
                 raise ReceiptMalformed("commit_lsn is no LSN") from error
-        required = ("generation", "incarnation", "home_offset", "lane_offset", "applied_at")
-        is_sound = all(type(taken[name]) is int for name in required)
-        if not is_sound or not all(value is None or type(value) is int for value in taken.values()):
+        if not all(type(taken[name]) is int for name in _REQUIRED):
             raise ReceiptMalformed("a field is missing or not a number")
+        _check_numbers(taken, cls.__dataclass_fields__)
         return cls(**taken)
 
     @property
     def lag_seconds(self) -> float | None:
-        """Age of the newest applied pulse when the receipt was signed."""
-        return None if self.pulse_at is None else max(0.0, (self.applied_at - self.pulse_at) / _MICROSECONDS)
+        """Age of the newest applied pulse when the receipt was signed, by the embassy's clock."""
+        at = self.applied_at if self.signed_at is None else self.signed_at
+        return None if self.pulse_at is None else max(0.0, (at - self.pulse_at) / _MICROSECONDS)
 
     def goes_back_from(self, earlier: Receipt) -> bool:
         """True when this receipt, though later on the topic, states less."""
         return (self.incarnation, self.home_offset) < (earlier.incarnation, earlier.home_offset) and (
             self.generation <= earlier.generation
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One receipt: what the register is doing, and its position where it has one."""
+
+    signed_at: int
+    state: str = "live"
+    cause: str | None = None
+    """Class of what it stands still for; the table of causes knows it."""
+    transit: int | None = None
+    """Smallest time from home to there, by both clocks (`clock.Comparison.up`), microseconds."""
+    backlog_envelopes: int | None = None
+    candidate: Mapping[str, Any] = field(default_factory=dict)
+    position: Receipt | None = None
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any]) -> Self | None:
+        """Read a payload; None for a kind that states neither position nor state. Raises ReceiptMalformed."""
+        kind = fields.get("kind", _POSITION)
+        if kind not in _KINDS:
+            return None
+        _check_numbers(fields, _NUMBERS)
+        position = Receipt.parse(fields) if kind == _POSITION else None
+        signed_at = fields.get("signed_at")
+        if signed_at is None and position is not None:
+            signed_at = position.applied_at
+        state, cause = fields.get("state", "live" if position is not None else None), fields.get("cause")
+        if type(signed_at) is not int or not _is_word(state) or not (cause is None or _is_word(cause)):
+            raise ReceiptMalformed("its time, state or cause is not in its one valid form")
+        return cls(
+            signed_at=signed_at,
+            state=state,
+            cause=cause,
+            transit=fields.get("transit"),
+            backlog_envelopes=fields.get("backlog_envelopes"),
+            candidate=_candidate(fields.get("candidate")),
+            position=position,
+        )
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and _WORD.match(value) is not None
+
+
+def _check_numbers(fields: Mapping[str, Any], names: Any) -> None:
+    for name in names:
+        value = fields.get(name)
+        if value is not None and type(value) is not int and not (name == "commit_lsn" and isinstance(value, str)):
+            raise ReceiptMalformed(f"{name} is not a number")
+
+
+def _candidate(value: object) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not _is_word(value.get("state")):
+        raise ReceiptMalformed("the candidate is not in its one valid form")
+    _check_numbers(value, _CANDIDATE_NUMBERS)
+    cause = value.get("cause")
+    if not (cause is None or _is_word(cause)):
+        raise ReceiptMalformed("the candidate's cause is not a word")
+    return {name: value[name] for name in (*_CANDIDATE_NUMBERS, "state", "cause") if name in value}
 
 
 class ReceiptLog(Protocol):
@@ -74,50 +154,98 @@ class ReceiptLog(Protocol):
 
 
 class ReceiptFollower:
-    """The newest receipt of one register, and the one of some time ago."""
+    """The newest receipt of one register, the newest position, and the one of some time ago."""
 
-    def __init__(self, register: Register, keys: HomeKeys, topic: ReceiptLog) -> None:
+    def __init__(
+        self,
+        register: Register,
+        keys: HomeKeys,
+        topic: ReceiptLog,
+        *,
+        highest: Receipt | None = None,
+        down: Travel | None = None,
+    ) -> None:
         self._register, self._keys, self._topic = register, keys, topic
         self._read_before = 0
+        self.down = Travel() if down is None else down
+        """Smallest time from there to here, by both clocks."""
+        self.heard: Heard | None = None
         self.newest: Receipt | None = None
+        """The newest position."""
+        self.highest = highest
+        """The highest position ever stated, also to an earlier process."""
+        self.has_lost_receipts = False
+        """True when the topic ends before what was read of it: somebody cut it."""
+
+    @property
+    def has_gone_back(self) -> bool:
+        """True while the embassy states less than it once stated."""
+        return self.newest is not None and self.highest is not None and self.newest.goes_back_from(self.highest)
 
     def follow(self) -> Receipt | None:
-        """The newest receipt; raises TransportError."""
+        """The newest position; raises TransportError."""
         bounds = self._topic.bounds()
+        if bounds.end < self._read_before:
+            _log.error("receipts_lost", register=self._register.name, end=bounds.end, read_before=self._read_before)
+            self._read_before, self.has_lost_receipts = 0, True
         if bounds.end > max(bounds.low, self._read_before):
-            taken = self._last_before(bounds.end, bounds.low)
+            self._take_new(max(bounds.low, self._read_before), bounds.end)
             self._read_before = bounds.end
-            if taken is not None:
-                self._take(taken)
+            if self.newest is None and (found := self._last_position(bounds.end, bounds.low)) is not None:
+                self._take_position(found)
         return self.newest
 
     def received_at(self, seconds: float) -> Receipt | None:
-        """The newest receipt that stood on the topic at this time; raises TransportError."""
+        """The newest position that stood on the topic at this time; raises TransportError."""
         bounds = self._topic.bounds()
-        return self._last_before(min(bounds.end, self._topic.end_at(seconds)), bounds.low)
+        return self._last_position(min(bounds.end, self._topic.end_at(seconds)), bounds.low)
 
-    def _last_before(self, end: int, low: int) -> Receipt | None:
-        if end <= low:
-            return None
-        for _, _, data in self._topic.read(end - 1, end - 1):
-            try:
-                payload = verify_receipt(self._keys, data or b"")
-                return Receipt.parse(decode_payload(payload, lane=self._register.lane))
-            except Refused as error:
-                _log.warning("receipt_refused", register=self._register.name, reason=error.reason)
+    def _take_new(self, first: int, end: int) -> None:
+        heard = None
+        for one in self._heard(max(first, end - _FIRST_LOOK), end):
+            heard = one
+            if one.position is not None:
+                self._take_position(one.position)
+        if heard is not None:
+            self.heard = heard
+            self.down.observe(heard.signed_at / _MICROSECONDS)
+            metrics.RECEIPT_TIME.labels(self._register.name).set(heard.signed_at / _MICROSECONDS)
+
+    def _last_position(self, end: int, low: int) -> Receipt | None:
+        """Walks back over receipts that state none."""
+        count, looked = _FIRST_LOOK, 0
+        while end > low and looked < _LOOK_MAX:
+            first = max(low, end - count)
+            found = [one.position for one in self._heard(first, end) if one.position is not None]
+            if found:
+                return found[-1]
+            looked, end, count = looked + end - first, first, count * _WIDEN
         return None
 
-    def _take(self, receipt: Receipt) -> None:
-        if self.newest is not None and receipt.goes_back_from(self.newest):
+    def _heard(self, first: int, end: int) -> Iterator[Heard]:
+        for _, _, data in self._topic.read(first, end - 1) if end > first else ():
+            try:
+                payload = verify_receipt(self._keys, data or b"")
+                heard = Heard.parse(decode_payload(payload, lane=self._register.lane))
+            except Refused as error:
+                _log.warning("receipt_refused", register=self._register.name, reason=error.reason)
+                continue
+            if heard is not None:
+                yield heard
+
+    def _take_position(self, receipt: Receipt) -> None:
+        former = self.highest if self.newest is None else self.newest
+        if former is not None and receipt.goes_back_from(former):
             _log.error(
                 "receipt_went_back",
                 register=self._register.name,
                 home_offset=receipt.home_offset,
-                before=self.newest.home_offset,
+                before=former.home_offset,
             )
         self.newest = receipt
+        if self.highest is None or not receipt.goes_back_from(self.highest):
+            self.highest = receipt
         name = self._register.name
-        metrics.RECEIPT_TIME.labels(name).set(receipt.applied_at / _MICROSECONDS)
         metrics.RECEIPT_HOME_OFFSET.labels(name).set(receipt.home_offset)
         if receipt.lag_seconds is not None:
             metrics.RECEIPT_LAG.labels(name).set(receipt.lag_seconds)

@@ -63,7 +63,7 @@ def ports_of(app: ForwardApp, site: Site, keys: HomeKeys, partition: TP) -> Port
 
     return Ports(
         find_start=find_start,
-        output=lambda: Publisher(link, asyncio.get_running_loop()),
+        output=lambda: Publisher(link, asyncio.get_running_loop(), down=lambda: app.down.seconds),
         sealer=lambda register, incarnation: HomeSealer(lane=register.lane, keys=keys, incarnation=incarnation),
         load_schemas=load_schemas,
         keep_schemas=keep_schemas,

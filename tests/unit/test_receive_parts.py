@@ -20,7 +20,7 @@ from consumers.receipts import INTERVAL_SECONDS, ReceiptWriter
 from consumers.refusals import BeatSkipped, Gapped, RegisterWentBack
 from consumers.sequence import Sequence
 from consumers.stops import Stop, StopFiles
-from consumers.supervise import sort_candidates
+from consumers.switching import sort_candidates
 from consumers.varint import read_long, read_longs
 from data_embassy.envelope import Run, decode_payload, verify_receipt
 from data_embassy.types import Lsn

@@ -1,0 +1,36 @@
+"""What receiving one register needs of the world, passed in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from consumers.lane import KafkaLane
+from consumers.receipts import ReceiptWriter
+from consumers.stops import StopFiles
+from consumers.telling import Told
+from consumers.verify.witness import Answers
+from data_embassy.clock import Comparison
+from data_embassy.config import Postgres, Register
+from data_embassy.envelope import LaneOpener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a register's supervisor needs of the world."""
+
+    postgres: Postgres
+    ensure_topics: Callable[[Register], None]
+    open_lane: Callable[[Register], KafkaLane]
+    new_opener: Callable[[Register], LaneOpener]
+    receipts: Callable[[Register], ReceiptWriter]
+    stops: StopFiles
+    now: Callable[[], dt.datetime]
+    keep_retired: bool = False
+    is_paused: Callable[[str], bool] = lambda _: False
+    tell: Callable[[str, Told], None] = lambda *_: None
+    """Hears what a register is doing."""
+    answers: Callable[[Register], Answers] | None = None
+    """Where a live standby's verifications are answered."""
+    comparison: Comparison = field(default_factory=Comparison)

@@ -1,0 +1,136 @@
+"""What the receiver says of a register: a condition for receipts, and a file that `embassy status` reads.
+
+The file tells a register that stands still from a receiver that does not run: it is written again every second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from consumers.control import Standby
+from consumers.receipts import Condition
+from consumers.worker import Phase, StandbyWorker
+from data_embassy.clock import Comparison
+
+TOLD_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a receiver last said of a register; times are seconds since 1970."""
+
+    at: float
+    state: str
+    cause: str | None = None
+    trouble: str | None = None
+    """What is waited for, in words."""
+    backlog_envelopes: int | None = None
+    candidate: Mapping[str, Any] = field(default_factory=dict)
+    offset_seconds: float | None = None
+    uncertainty_seconds: float | None = None
+    is_offset_small: bool | None = None
+
+    @classmethod
+    def of(cls, condition: Condition, comparison: Comparison, *, at: float, trouble: str | None) -> Told:
+        """What is to be told now."""
+        offset = comparison.offset
+        return cls(
+            at=at,
+            state=condition.state,
+            cause=condition.cause,
+            trouble=trouble,
+            backlog_envelopes=condition.backlog_envelopes,
+            candidate=condition.candidate,
+            offset_seconds=None if offset is None else round(offset.seconds, 4),
+            uncertainty_seconds=None if offset is None else round(offset.uncertainty, 4),
+            is_offset_small=comparison.is_small,
+        )
+
+
+class ToldFiles:
+    """`<state>/receive/told/<register>.json`."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = state / "receive" / "told"
+
+    def write(self, register: str, told: Told) -> None:
+        """Say it; a disk that is full keeps no register from going on."""
+        path = self._folder / f"{register}.json"
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft = path.with_suffix(".draft")
+            draft.write_text(json.dumps(asdict(told)), encoding="utf-8")
+            draft.replace(path)
+
+    def read(self, register: str) -> Told | None:
+        """What was said last; None when nothing was, or in another version's words."""
+        try:
+            return Told(**json.loads((self._folder / f"{register}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+def condition_of(
+    *,
+    live: StandbyWorker | None,
+    has_live: bool,
+    others: Sequence[tuple[Standby, StandbyWorker | None]],
+    is_paused: bool,
+    trouble: str | None,
+) -> Condition:
+    """What a register is doing, from its workers; `trouble` is the class of what its supervisor waits for."""
+    candidate = _candidate(others)
+    backlog = _backlog(live if has_live else next((worker for _, worker in reversed(others) if worker), None))
+    state, cause = "live", None
+    if is_paused:
+        state = "paused"
+    elif trouble is not None:
+        state, cause = "waiting", trouble
+    elif has_live and live is not None:
+        state, cause = _state_of(live)
+    elif not has_live:
+        state, cause = _without_live([worker for _, worker in others])
+    return Condition(state=state, cause=cause, backlog_envelopes=backlog, candidate=candidate)
+
+
+def _state_of(worker: StandbyWorker) -> tuple[str, str | None]:
+    if worker.stopped is not None:
+        return "stopped", worker.stopped.error.cause_class
+    trouble = worker.trouble
+    return ("live", None) if trouble is None else ("waiting", trouble.cause_class)
+
+
+def _without_live(workers: Sequence[StandbyWorker | None]) -> tuple[str, str | None]:
+    known = [worker for worker in workers if worker is not None]
+    if not known:
+        return ("loading" if workers else "empty"), None
+    working = [worker for worker in known if worker.stopped is None]
+    state, cause = _state_of((working or known)[-1])
+    return ("loading" if state == "live" else state), cause
+
+
+def _candidate(others: Sequence[tuple[Standby, StandbyWorker | None]]) -> dict[str, Any]:
+    if not others:
+        return {}
+    standby, worker = others[-1]
+    told: dict[str, Any] = {"generation": standby.generation, "attempt": standby.attempt, "state": "loading"}
+    if worker is None:
+        return told
+    if worker.stopped is not None:
+        told |= {"state": "stopped", "cause": worker.stopped.error.cause_class}
+    elif worker.phase is Phase.APPLYING:
+        told["state"] = "catching up"
+    if (progress := worker.progress) is not None:
+        told |= {"rows": progress.rows, "bytes": progress.bytes, "tables_done": progress.tables_done}
+    return told
+
+
+def _backlog(worker: StandbyWorker | None) -> int | None:
+    if worker is None or worker.position is None or worker.lane_end is None:
+        return None
+    return max(0, worker.lane_end - worker.position.lane_offset - 1)

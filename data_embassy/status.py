@@ -1,0 +1,97 @@
+"""What either site says of a register: one shape for both, shown by `embassy status` and told in receipts. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+STATES: Final = ("live", "loading", "empty", "paused", "stopped", "waiting", "down", "unknown")
+"""live: applied as it comes. loading: no standby yet, a generation is being loaded. empty: nothing came yet. paused: by
+an operator. stopped: stands still with a cause that somebody must clear. waiting: a service is away, goes on by
+itself. down: nobody works on it. unknown: the other site has not said anything yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How far a standby is."""
+
+    commit_lsn: str
+    source_committed_at: str | None
+    home_offset: int
+    generation: int
+    attempt: int | None = None
+    lane_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits on the way; None where this site cannot know."""
+
+    records: int | None = None
+    """Home records that the embassy's broker has not acknowledged."""
+    envelopes: int | None = None
+    """Envelopes on the lane behind the position."""
+    slot_bytes: int | None = None
+    """Log that the register keeps for its slot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One station of the way: capture, forward, receive, or a candidate; what it does, and why it does not."""
+
+    name: str
+    state: str
+    cause: str | None = None
+    reason: str | None = None
+    remedy: str | None = None
+    since: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterStatus:
+    """One register as one site sees it."""
+
+    register: str
+    lane: str
+    tier: int
+    state: str
+    """One of STATES."""
+    lag_seconds: float | None = None
+    """The embassy's clock minus the newest applied pulse; at home as of the newest receipt."""
+    is_lag_trusted: bool | None = None
+    """False beyond 1 s of clock offset; None while the offset is not known well enough."""
+    clock_offset_seconds: float | None = None
+    """The embassy's clock minus home's."""
+    clock_uncertainty_seconds: float | None = None
+    age_seconds: float | None = None
+    """How old this is: since the receiver, or at home the embassy's newest receipt, last said anything."""
+    position: Position | None = None
+    backlog: Backlog = field(default_factory=Backlog)
+    cause: str | None = None
+    """Class of what is wrong; the table of causes and the runbooks know it."""
+    reason: str | None = None
+    remedy: str | None = None
+    """The command that ends it."""
+    candidate: Part | None = None
+    """A generation that loads beside the live one, or is the first."""
+    paused: str | None = None
+    """Why an operator paused it, at this site."""
+    parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What this site could not see, and what is odd but no stop."""
+    transactions: int | None = None
+    changes: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def utc(microseconds: int | None) -> str | None:
+    """A time since 1970 as text."""
+    if microseconds is None:
+        return None
+    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=microseconds)).isoformat()

@@ -1,0 +1,54 @@
+"""What home remembers of the embassy's receipts, in files.
+
+`embassy status` reads them, and a process that starts later still notices a copy that went back. They stand in
+`<state>/receipts/<register>.json`, written by the forwarder. They are hints: lost, the next receipt makes them anew.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.receipts import Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What the forwarder knew when it last looked. `at` is seconds since 1970 by home's clock."""
+
+    at: float
+    highest: Receipt | None = None
+    has_gone_back: bool = False
+    has_lost_receipts: bool = False
+    offset_seconds: float | None = None
+    """The embassy's clock minus home's."""
+    uncertainty_seconds: float | None = None
+    is_offset_small: bool | None = None
+
+
+class Memory:
+    """The files of one home site."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = state / "receipts"
+
+    def write(self, register: str, remembered: Remembered) -> None:
+        """Keep it; a full disk keeps nobody from following receipts."""
+        path = self._folder / f"{register}.json"
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft = path.with_suffix(".draft")
+            draft.write_text(json.dumps(asdict(remembered)), encoding="utf-8")
+            draft.replace(path)
+
+    def read(self, register: str) -> Remembered | None:
+        """What is remembered; None when nothing is, or in another version's words."""
+        try:
+            fields: dict[str, Any] = json.loads((self._folder / f"{register}.json").read_text(encoding="utf-8"))
+            highest = fields.pop("highest")
+            return Remembered(**fields, highest=None if highest is None else Receipt(**highest))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
