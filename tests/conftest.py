@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.system import LocalSystem
+from tests.support.connect_worker import ConnectWorker, connect_worker
+from tests.support.forwarding import Brokers, two_brokers
 from tests.support.halves import HALVES, OPTION
 from tests.support.scenario import Registers
 from tests.support.system import PlainPostgres, local_system, plain_broker, plain_postgres
@@ -41,18 +43,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _half(item: pytest.Item) -> str:
-    return "system" if _needs_system(item) else "rest"
+    """Tests that use the session's system, or (`bare`) one of their module: about half of the time of all tests."""
+    return "system" if _uses(item, "system") or _uses(item, "bare") else "rest"
 
 
-def _needs_system(item: pytest.Item) -> bool:
-    return "system" in getattr(item, "fixturenames", ())
+def _uses(item: pytest.Item, fixture: str) -> bool:
+    return fixture in getattr(item, "fixturenames", ())
 
 
 def _stage(item: pytest.Item) -> int:
     """Cheap tests first; the whole system last, so that its processes do not slow down the others."""
     if item.get_closest_marker("last"):
         return 4
-    if _needs_system(item):
+    if _uses(item, "system"):
         return 3
     kind = item.path.parent.name
     return 2 if kind == "fault" else int(kind == "integration")
@@ -70,6 +73,20 @@ def postgres() -> Iterator[PlainPostgres]:
     """A PostgreSQL server; make a database of your own."""
     with plain_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def worker(broker: str) -> Iterator[ConnectWorker]:
+    """Kafka Connect on that broker; leave it running, and use connectors of your own."""
+    with connect_worker(broker) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def brokers() -> Iterator[Brokers]:
+    """Home's broker, the embassy's and the link between them, without authentication; leave them running and mended."""
+    with two_brokers() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -14,23 +14,15 @@ from confluent_kafka.admin import AdminClient
 
 from tests.support.forwarding import (
     Bench,
-    Brokers,
     bench,
     delete_topic,
     end_of,
     make_topics,
     resident_mb,
-    two_brokers,
     until,
 )
 
 WORKER_START_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def brokers() -> Iterator[Brokers]:
-    with two_brokers() as running:
-        yield running
 
 
 @contextmanager

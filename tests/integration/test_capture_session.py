@@ -13,17 +13,11 @@ from data_embassy.errors import ConfigError
 from deploy.local.machine import wait_until
 from schemas import records
 from tests.support.captured_register import CapturedRegister, make_register
-from tests.support.connect_worker import ConnectWorker, connect_worker
+from tests.support.connect_worker import ConnectWorker
 from tests.support.system import PlainPostgres
 
 PERSON = ("public", "person")
 TABLES = "CREATE TABLE person (id int PRIMARY KEY, name text DEFAULT 'nobody')"
-
-
-@pytest.fixture(scope="module")
-def worker(broker: str) -> Iterator[ConnectWorker]:
-    with connect_worker(broker) as running:
-        yield running
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.machine import wait_until
 from tests.support.captured_register import CapturedRegister, make_register
-from tests.support.connect_worker import ConnectWorker, connect_worker
+from tests.support.connect_worker import ConnectWorker
 from tests.support.system import PlainPostgres
 
 ODD = ('od.d "schema"', 'Ta.ble "x"')
@@ -38,12 +38,6 @@ TABLES = '''
         nm name, o oid, x8 xid8, jp jsonpath);
     ALTER TABLE every_type REPLICA IDENTITY FULL;
 '''
-
-
-@pytest.fixture(scope="module")
-def worker(broker: str) -> Iterator[ConnectWorker]:
-    with connect_worker(broker) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """`embassy connector` against a real Kafka Connect and a register prepared by the real script."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,7 +15,7 @@ from deploy.local.machine import wait_until, write_private
 from operations.commands.connector import app
 from tests.support.assemble_reference import Assembler
 from tests.support.captured_register import read_topic
-from tests.support.connect_worker import ConnectWorker, connect_worker
+from tests.support.connect_worker import ConnectWorker
 from tests.support.system import PlainPostgres
 
 SITE = """
@@ -44,12 +43,6 @@ KEYS = {
     ("data_embassy", "ddl"): ("id",),
     ("public", "person"): ("id",),
 }
-
-
-@pytest.fixture(scope="module")
-def worker(broker: str) -> Iterator[ConnectWorker]:
-    with connect_worker(broker) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import time
 import types
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +15,7 @@ from pipelines.caretaker import Caretaker
 from pipelines.logs import LogReader
 from pipelines.receipts import ReceiptFollower
 from pipelines.session import State
-from tests.support.forwarding import Bench, Brokers, bench, two_brokers, until
-
-
-@pytest.fixture(scope="module")
-def brokers() -> Iterator[Brokers]:
-    with two_brokers() as running:
-        yield running
+from tests.support.forwarding import Bench, bench, until
 
 
 def send_receipt(site: Bench, register: str, home_offset: int) -> None:

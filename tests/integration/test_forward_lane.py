@@ -1,20 +1,13 @@
 """The forward worker on two real brokers: the lane, opened, equals the home topic."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from data_embassy.envelope import LaneOpener, Refused
 from data_embassy.keys import load_embassy_keys
-from tests.support.forwarding import Brokers, bench, following, two_brokers, until
+from tests.support.forwarding import bench, following, until
 from tests.support.sealing import flip
-
-
-@pytest.fixture(scope="module")
-def brokers() -> Iterator[Brokers]:
-    with two_brokers() as running:
-        yield running
 
 
 def test_the_lane_holds_the_home_topic_in_order(brokers):

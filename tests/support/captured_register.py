@@ -162,7 +162,8 @@ def read_topic(bootstrap: str, topic: str) -> Iterator[tuple[bytes, bytes]]:
         consumer.assign([partition])
         offset = 0
         while offset < end:
-            for message in consumer.consume(10_000, timeout=1.0):
+            first = consumer.poll(1.0)  # A call for many waits until they are there or its time is over.
+            for message in () if first is None else (first, *consumer.consume(10_000, timeout=0)):
                 if message.error() is not None:
                     raise RuntimeError(str(message.error()))
                 key, value, offset = message.key(), message.value(), (message.offset() or 0) + 1
