@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from data_embassy import log, metrics
-from data_embassy.config import LiveSite, Register, Site, paused
+from data_embassy.config import LiveSite, Register, Site, changes_topic, paused
 from data_embassy.errors import TransportError
 from data_embassy.kafka import ensure_topics, home_topic_settings, schemas_topic_settings
 
@@ -44,14 +44,15 @@ class Contracts:
     """Topics that this worker reads."""
     _faults: set[str] = field(default_factory=set)
     _paused: frozenset[str] = frozenset()
-    _known: dict[str, Register] = field(default_factory=dict)
+    _known: frozenset[str] = frozenset()
 
     async def step(self) -> None:
         """Look, and do what follows."""
         site = self.live.look()
         self._tell(site)
         self.working.want({name: one for name, one in site.registers.items() if name not in self._paused})
-        topics = topics_of(site)
+        # A contract that cannot be used for a while keeps its topic: it is one rebalance less, or two.
+        topics = topics_of(site) | {topic for topic in map(changes_topic, site.faults) if topic in self.subscribed}
         if topics == self.subscribed or not topics:
             return  # The last topic stays subscribed to: an app without any ends itself.
         new = [one for one in site.registers.values() if one.changes_topic not in self.subscribed]
@@ -66,7 +67,8 @@ class Contracts:
             _log.info("subscribed", registers=len(topics))
 
     def _tell(self, site: Site) -> None:
-        for name in self._known.keys() - site.registers.keys() - site.faults.keys():
+        present = site.registers.keys() | site.faults.keys()
+        for name in self._known - present:
             _log.info("register_removed", register=name)
             metrics.forget(name)
         for name in site.faults.keys() - self._faults:
@@ -76,12 +78,12 @@ class Contracts:
         for name in now ^ self._paused:
             if name in site.registers:
                 _log.info("register_paused" if name in now else "register_resumed", register=name)
-        self._known, self._paused = dict(site.registers), now
+        self._known, self._paused = frozenset(present), now
 
 
 def topics_of(site: Site) -> set[str]:
     """Home topics of all registers, paused ones too: a pause is no rebalance."""
-    return {register.changes_topic for register in site.registers.values()}
+    return {changes_topic(name) for name in site.registers}
 
 
 def make_home_topics(site: Site, registers: Iterable[Register]) -> None:

@@ -8,7 +8,18 @@ Relative paths are relative to the site's folder. Contracts and pauses may chang
 from data_embassy.config.contract import contract_path, read_contract
 from data_embassy.config.files import sync_folder, write_atomically
 from data_embassy.config.live import LOOK_SECONDS, Differences, LiveSite, differences
-from data_embassy.config.model import Broker, Connect, Link, Metrics, Postgres, Register, Role, Site, Source
+from data_embassy.config.model import (
+    Broker,
+    Connect,
+    Link,
+    Metrics,
+    Postgres,
+    Register,
+    Role,
+    Site,
+    Source,
+    changes_topic,
+)
 from data_embassy.config.pauses import Pause, pause, pause_path, paused, unpause
 from data_embassy.config.secret import REMEDY, PasswordFile, Secret
 from data_embassy.config.site import load_site, open_site, site_folder
@@ -30,6 +41,7 @@ __all__ = [
     "Secret",
     "Site",
     "Source",
+    "changes_topic",
     "contract_path",
     "differences",
     "load_site",

@@ -72,7 +72,7 @@ class Register:
     @property
     def changes_topic(self) -> str:
         """Home topic: the register's ordered truth."""
-        return f"changes.{self.name}"
+        return changes_topic(self.name)
 
     @property
     def schemas_topic(self) -> str:
@@ -88,6 +88,11 @@ class Register:
     def receipts_topic(self) -> str:
         """Signed receipts of the embassy."""
         return f"receipts.{self.lane}"
+
+
+def changes_topic(name: str) -> str:
+    """Home topic of a register."""
+    return f"changes.{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from faust.app import App
 from faust.transport import consumer as base
+from faust.transport.conductor import Conductor
 from faust.transport.drivers import aiokafka as driver
 
 from pipelines.chunks import ChunkConsumer, ForwardApp
@@ -25,6 +26,10 @@ METHODS: dict[str, tuple[Any, str]] = {
     "AIOKafkaConsumerThread.getmany": (driver.AIOKafkaConsumerThread.getmany, "26fc5fc9f3b667e1"),
     "AIOKafkaConsumerThread._seek_wait": (driver.AIOKafkaConsumerThread._seek_wait, "9d221e816d940467"),
     "AIOKafkaConsumerThread._commit": (driver.AIOKafkaConsumerThread._commit, "932852ce7a23f658"),
+    "AIOKafkaConsumerThread.subscribe": (driver.AIOKafkaConsumerThread.subscribe, "74f90b8c8cbc6384"),
+    "Conductor._update_indices": (Conductor._update_indices, "619b3247b96ac7d5"),
+    "Conductor._update_tp_index": (Conductor._update_tp_index, "e8e3ac9025ef44f7"),
+    "App._on_partitions_assigned": (App._on_partitions_assigned, "de932b7927db85b3"),
     "App._new_transport": (App._new_transport, "42db531312dd776f"),
 }
 
