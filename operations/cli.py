@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 _NOUNS: Final = ("local", "register", "connector", "run", "keys", "config")
 _VERBS: Final = ("demo", "status")
-_REGISTER_VERBS: Final = ("check", "replay")
+_REGISTER_VERBS: Final = ("check", "replay", "verify")
 
 
 @app.callback()

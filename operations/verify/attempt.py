@@ -1,0 +1,291 @@
+"""One attempt: a point at home, the same point at the embassy, both read, compared and, where they differ, cut.
+
+Steps, in this order (DESIGN 9):
+(1) part 1 into the register's table: the applier holds behind it;
+(2) a temporary slot with an exported snapshot: the consistent point. Not within its time: home gives up, the applier
+    goes on;
+(3) part 2 with the point: the embassy applies exactly what lies at or before it, and its witness sees the standby
+    there;
+(4) home's definitions and tables under the exported snapshot, while the witness reads the embassy's;
+(5) compare; cut ranges where tables differ.
+Tables that were truncated or rewritten meanwhile are told as moved: the next attempt asks about them again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from psycopg import sql
+
+from data_embassy.config import Source
+from data_embassy.postgres import Connection, connect
+from data_embassy.types import Lsn
+from operations.verify.answerlog import Answer, AnswerLog
+from operations.verify.bisect import Bisection, Cut, Open, batched
+from operations.verify.compare import Compared, compare_definitions, compare_sequences, compare_tables, sums_of
+from operations.verify.errors import AttemptLost, EmbassySilent, PointBlocked
+from operations.verify.model import DifferingRange
+from pipelines.snapshot.errors import SlotTimeout
+from pipelines.snapshot.slot import create_slot
+from schemas.content import Content, Line, Moved, Name, Sums, begin_snapshot
+from schemas.digest import Algorithm
+
+POINT_SECONDS_MAX: Final = 10.0
+SILENCE_SECONDS_MAX: Final = 20.0
+"""A witness is heard every three seconds; the link may stand still for a while."""
+_POLL_SECONDS: Final = 0.1
+_CUTS_PER_QUESTION: Final = 16
+_APPLICATION: Final = "data-embassy verify"
+_ASK: Final = "SELECT data_embassy.ask(%s, %s, %s, %s, %s, %s)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What this attempt is about."""
+
+    verification: str
+    attempt: int
+    answer_key: bytes
+    tables: Sequence[Name] | None = None
+    """None: all tables."""
+    hold: Sequence[Name] = ()
+    """Tables that moved before: they are kept as they are while they are read."""
+    wants_catalog: bool = True
+    reach_seconds_max: float = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What this attempt found."""
+
+    position: Lsn
+    pause_ms: float = 0.0
+    generation: int = 0
+    standby_version: int = 0
+    algorithm: Algorithm = Algorithm.HASH
+    compared: list[Compared] = field(default_factory=list)
+    ranges: dict[Name, tuple[DifferingRange, ...]] = field(default_factory=dict)
+    moved: list[Name] = field(default_factory=list)
+    definitions: list[str] | None = None
+    """None when they were not asked for, or moved."""
+    sequences: dict[Name, str] = field(default_factory=dict)
+
+
+class Attempt:
+    """Runs one attempt; every connection is its own."""
+
+    def __init__(
+        self, source: Source, look: Connection, answers: AnswerLog, asked: Asked, *, tell: Callable[[str], None]
+    ) -> None:
+        self._source, self._look, self._answers, self._asked, self._tell = source, look, answers, asked, tell
+        self._part = 2
+        self._heard: list[Answer] = []
+
+    def run(self) -> Outcome:
+        """Raises PointBlocked, EmbassySilent, AttemptLost, TransportError."""
+        with ExitStack() as stack:
+            under = stack.enter_context(self._connect())
+            point = self._take_point(stack, under)
+            outcome = Outcome(position=point)
+            content = Content(under, self._look)
+            content.hold(self._asked.hold)
+            self._tell(f"point {point}: waiting for the embassy to reach it")
+            reached = self._await("reached", self._asked.reach_seconds_max, is_first=True)
+            outcome.pause_ms = float(reached["pause_ms"])
+            outcome.generation = int(reached["generation"])
+            outcome.standby_version = int(reached["server_version"])
+            outcome.algorithm = Algorithm(reached["algorithm"])
+            theirs = {(row[0], row[1]): (row[2], row[3]) for row in reached["sequences"]}
+            outcome.sequences = compare_sequences(content.pulse_sequences(), theirs)
+            self._compare(content, outcome)
+        return outcome
+
+    def end(self, report: Mapping[str, Any]) -> bool:
+        """Hand the report over; True when the embassy kept it."""
+        part = self._ask_next({"kind": "end", "report": report})
+        try:
+            self._await("ended", SILENCE_SECONDS_MAX, part=part)
+        except (EmbassySilent, AttemptLost):
+            return False
+        return True
+
+    # -- (1) to (3) ------------------------------------------------------------------------------------------------
+
+    def _take_point(self, stack: ExitStack, under: Connection) -> Lsn:
+        self._ask(1, None, {})  # (1)
+        replication = self._connect(is_replication=True)
+        try:
+            try:
+                slot = create_slot(  # (2)
+                    replication,
+                    self._look,
+                    name=f"data_embassy_verify_{replication.info.backend_pid}",
+                    is_temporary=True,
+                    seconds_max=POINT_SECONDS_MAX,
+                    report=self._tell,
+                )
+            except BaseException as error:
+                self._ask(2, None, {})  # The applier goes on at once.
+                if isinstance(error, SlotTimeout):
+                    raise PointBlocked(
+                        error.message.replace("the slot", "the consistent point"),
+                        remedy="end these transactions, or wait until they end, then run the verification again",
+                    ) from None
+                raise
+            begin_snapshot(under)
+            under.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(slot.snapshot)))
+            under.execute("SELECT 1")
+        finally:
+            replication.close()  # The transaction above has taken the snapshot over.
+        stack.callback(under.rollback)
+        tables = self._asked.tables
+        content = {
+            "server_version": under.info.server_version,
+            "tables": None if tables is None else [list(name) for name in tables],
+            "hold": [list(name) for name in self._asked.hold],
+            "catalog": self._asked.wants_catalog,
+        }
+        self._ask(2, slot.consistent_point, content)  # (3)
+        return slot.consistent_point
+
+    # -- (4), (5) --------------------------------------------------------------------------------------------------
+
+    def _compare(self, content: Content, outcome: Outcome) -> None:
+        names = list(content.tables) if self._asked.tables is None else list(self._asked.tables)
+        mine_lines = self._definitions(content) if self._asked.wants_catalog else None
+        mine: dict[Name, Sums | None] = {}
+        for done, name in enumerate(names):
+            self._tell(f"point {outcome.position}: {done} of {len(names)} tables read here")
+            mine[name] = self._digest(content, name, outcome.algorithm)
+        self._answers.heard_at = self._answers.clock()
+        theirs: dict[Name, Sums | None] = {}
+        lines: list[Line] | None = None
+        while True:
+            answer = self._await_any(("tables", "catalog", "done"), SILENCE_SECONDS_MAX)
+            if answer["kind"] == "tables":
+                theirs |= sums_of(answer["tables"])
+                self._tell(f"point {outcome.position}: {len(theirs)} of {len(names)} tables read at the embassy")
+            elif answer["kind"] == "catalog":
+                lines = answer["lines"]
+            else:
+                break
+        if mine_lines is not None and lines is not None:
+            outcome.definitions = compare_definitions(mine_lines, lines)
+        outcome.compared, outcome.moved = compare_tables(mine, theirs)
+        self._cut(content, outcome)
+
+    def _definitions(self, content: Content) -> list[Line] | None:
+        try:
+            return content.catalog()
+        except Moved:
+            return None
+
+    def _digest(self, content: Content, name: Name, algorithm: Algorithm) -> Sums | None:
+        try:
+            return content.digest(name, algorithm)
+        except Moved:
+            return None
+
+    def _cut(self, content: Content, outcome: Outcome) -> None:
+        differing = [
+            one
+            for one in outcome.compared
+            if one.reason is not None and one.standby_rows is not None and one.name in content.tables
+        ]
+        keyed = [one for one in differing if content.tables[one.name].key]
+        search = Bisection((one.name, one.rows, one.standby_rows) for one in keyed)
+        while ready := search.next_round():
+            self._tell(f"point {outcome.position}: looking for what differs, {len(ready)} ranges of keys")
+            for cuts in batched(self._bounds(content, search, ready), _CUTS_PER_QUESTION):
+                self._ask_about(content, search, cuts, outcome.algorithm)
+        for one in keyed:
+            outcome.ranges[one.name] = search.found(one.name)
+
+    def _bounds(self, content: Content, search: Bisection, ready: Sequence[Open]) -> list[Cut]:
+        cuts = []
+        for one in ready:
+            try:
+                bounds = content.bounds(one.name, one.within, one.rows)
+            except Moved:
+                bounds = []
+            if bounds:
+                cuts.append(Cut(one, bounds))
+            else:
+                search.settle(one)
+        return cuts
+
+    def _ask_about(self, content: Content, search: Bisection, cuts: Sequence[Cut], algorithm: Algorithm) -> None:
+        part = self._ask_next({"kind": "ranges", "ranges": [cut.as_json() for cut in cuts]})
+        mine: list[list[Sums] | None] = []
+        for cut in cuts:
+            try:
+                mine.append(content.parts(cut.open.name, cut.open.within, cut.bounds, algorithm))
+            except Moved:
+                mine.append(None)
+        self._answers.heard_at = self._answers.clock()
+        answer = self._await("ranges", SILENCE_SECONDS_MAX, part=part)
+        for cut, here, there in zip(cuts, mine, answer["ranges"], strict=True):
+            if here is None or there is None:
+                search.settle(cut.open)
+            else:
+                search.learn(cut, here, [Sums(rows=rows, digest=digest) for rows, digest in there])
+
+    # -- questions and answers ---------------------------------------------------------------------------------------
+
+    def _connect(self, *, is_replication: bool = False) -> Connection:
+        return connect(self._source.capture, application_name=_APPLICATION, autocommit=True, replication=is_replication)
+
+    def _ask_next(self, content: Mapping[str, Any]) -> int:
+        self._part += 1
+        self._ask(self._part, None, content)
+        return self._part
+
+    def _ask(self, part: int, point: Lsn | None, content: Mapping[str, Any]) -> None:
+        asked = self._asked
+        key = base64.b64encode(asked.answer_key).decode()
+        arguments = (
+            asked.verification, asked.attempt, part, None if point is None else str(point), json.dumps(content), key,
+        )  # fmt: skip
+        self._look.execute(_ASK, arguments)
+
+    def _await(self, kind: str, seconds: float, *, part: int = 2, is_first: bool = False) -> Mapping[str, Any]:
+        return self._await_any((kind,), seconds, part=part, is_first=is_first)
+
+    def _await_any(
+        self, kinds: Sequence[str], seconds: float, *, part: int = 2, is_first: bool = False
+    ) -> Mapping[str, Any]:
+        """The next answer of one of these kinds; raises EmbassySilent before the first one, later AttemptLost."""
+        while True:
+            self._heard += self._answers.poll()
+            for place, answer in enumerate(self._heard):
+                if answer.place.attempt != self._asked.attempt:
+                    continue
+                if answer.kind == "failed":
+                    raise AttemptLost(f"the embassy's witness failed: {answer.content.get('cause')}")
+                if answer.place.part == part and answer.kind in kinds:
+                    del self._heard[place]
+                    return answer.content
+            self._heard = [one for one in self._heard if one.kind != "working"]
+            if self._answers.clock() - self._answers.heard_at > seconds:
+                if is_first:
+                    raise EmbassySilent(
+                        _silence(seconds, self._answers.told),
+                        remedy="embassy status, here and at the embassy; behind a backlog: a longer --timeout",
+                    )
+                raise AttemptLost(f"the embassy's witness was not heard for {seconds:.0f} s")
+            time.sleep(_POLL_SECONDS)
+
+
+def _silence(seconds: float, told: Mapping[str, Any]) -> str:
+    text = f"the embassy did not reach the point in {seconds:.0f} s"
+    if not told:
+        return f"{text}, and sent no receipt meanwhile"
+    state, cause = told.get("state"), told.get("cause")
+    words = "" if state is None else f"; it says of the register: {state}" + ("" if cause is None else f" ({cause})")
+    return f"{text}; its last receipt is at {told.get('commit_lsn')}{words}"
