@@ -63,6 +63,7 @@ bench: setup ## measure beside peers in one run; writes docs/reports/first-figur
 .PHONY: docs
 docs: setup ## regenerate the reference pages that follow from the code
 	@$(BIN)/python -m operations.reference docs/reference
+	@$(BIN)/python -m tests.support.types_page docs/reference/types.md
 
 .PHONY: clean
 clean: down ## remove the environment, jars and build products
