@@ -1,58 +1,60 @@
-"""What the embassy says of its registers: state, lag, position, backlog, and what stands still with its remedy."""
+"""What the embassy says of its registers, from its own databases, files and broker: `embassy status` there."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 import psycopg
 
-from consumers import standby
 from consumers.control import Control, Standby
 from consumers.lane import KafkaLane
 from consumers.position import StandbyPosition
-from consumers.stops import Stop
-from data_embassy.config import Register, Site
-from data_embassy.errors import ConfigError, TransportError
+from consumers.stops import Stop, StopFiles
+from consumers.telling import Told, ToldFiles
+from consumers.voice import stored_position
+from data_embassy import causes
+from data_embassy.config import Postgres, Register, Site, paused
+from data_embassy.errors import ConfigError, ContractError, TransportError
+from data_embassy.status import Backlog, Part, Position, RegisterStatus, utc
 from data_embassy.types import Lsn
 
+__all__ = ["RegisterStatus", "embassy_status"]
+
+SILENT_SECONDS: Final = 10.0
+"""A receiver that has not said anything for so long does not run."""
 _TRIES_MAX: Final = 5
 _RETRY_SECONDS: Final = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterStatus:
-    """One register as the embassy sees it."""
-
-    register: str
-    lane: str
-    state: str
-    """empty, loading, live or stopped."""
-    generation: int | None = None
-    lag_seconds: float | None = None
-    """Now minus the newest applied pulse, by this site's clock."""
-    commit_lsn: str | None = None
-    committed_at: str | None = None
-    lane_offset: int | None = None
-    backlog_envelopes: int | None = None
-    transactions: int | None = None
-    changes: int | None = None
-    candidate: str | None = None
-    """A generation that loads beside the live one."""
-    cause: str | None = None
-    message: str | None = None
-    remedy: str | None = None
+_MICROSECONDS: Final = 1e6
+_AHEAD_SECONDS: Final = 0.1
 
 
 def embassy_status(site: Site, *, now: dt.datetime) -> list[RegisterStatus]:
-    """Status of all registers of an embassy site; raises TransportError when the standbys' server is away."""
+    """Status of all registers of an embassy site. What cannot be reached is said in it."""
     if site.postgres is None:
         raise ConfigError(f"site {site.name} holds no standbys", remedy="give --site the embassy's folder")
-    with closing(Control.open(site.postgres, role="status")) as control:
-        return [_status_despite_switch(site, register, control, now) for register in site.registers.values()]
+    found = [_faulty(name, error) for name, error in site.faults.items()]
+    try:
+        with closing(Control.open(site.postgres, role="status")) as control:
+            found += [_status_despite_switch(site, one, control, now) for one in site.registers.values()]
+    except (TransportError, psycopg.OperationalError):
+        found += [_without_server(site, site.postgres, one, now) for one in site.registers.values()]
+    return sorted(found, key=lambda one: (one.tier, one.register))
+
+
+def _faulty(name: str, error: ContractError) -> RegisterStatus:
+    return RegisterStatus(
+        register=name,
+        lane="",
+        tier=0,
+        state="stopped",
+        cause=error.cause_class,
+        reason=error.message,
+        remedy=causes.remedy_for(error, register=name, site="embassy"),
+    )
 
 
 def _status_despite_switch(site: Site, register: Register, control: Control, now: dt.datetime) -> RegisterStatus:
@@ -68,61 +70,129 @@ def _status_despite_switch(site: Site, register: Register, control: Control, now
 def _status(site: Site, register: Register, control: Control, now: dt.datetime) -> RegisterStatus:
     standbys = control.standbys(register.name)
     live = next((one for one in standbys if one.state == "live"), None)
-    candidate = next((one for one in reversed(standbys) if one.state != "live"), None)
+    other = next((one for one in reversed(standbys) if one.state != "live"), None)
     stops = {stop.database: stop for stop in control.stops(register.name)}
-    shown = live or candidate
-    position = None if shown is None else _position(site, control, shown)
-    stop = stops.get(shown.database) if shown is not None else None
-    end = _lane_end(site, register)
-    return RegisterStatus(
-        register=register.name,
-        lane=register.lane,
-        state=_state(shown, stop),
-        generation=None if shown is None else shown.generation,
-        lag_seconds=_lag(position, now),
-        commit_lsn=None if position is None else str(Lsn(position.last_end)),
-        committed_at=None if position is None or position.committed_at is None else _time(position.committed_at),
-        lane_offset=None if position is None else position.lane_offset,
-        backlog_envelopes=None if position is None or end is None else max(0, end - position.lane_offset - 1),
-        transactions=None if position is None else position.transactions,
-        changes=None if position is None else position.changes,
-        candidate=None if live is None or candidate is None else candidate.database,
-        cause=None if stop is None else stop.cause,
-        message=None if stop is None else stop.message,
-        remedy=None if stop is None else stop.remedy,
+    shown = live or other
+    stop = None if shown is None else stops.get(shown.database)
+    position = None if shown is None else stored_position(control, shown.database)
+    told = ToldFiles(site.state).read(register.name)
+    stopped_other = None if other is None else stops.get(other.database)
+    return _assemble(
+        site,
+        register,
+        now,
+        told=told,
+        position=position,
+        stop=stop,
+        state="empty" if shown is None else "live" if live is not None else "loading",
+        candidate=None if other is None else _candidate(other, stopped_other, told),
     )
 
 
-def _state(shown: Standby | None, stop: Stop | None) -> str:
-    if shown is None:
-        return "empty"
+def _without_server(site: Site, postgres: Postgres, register: Register, now: dt.datetime) -> RegisterStatus:
+    stops = StopFiles(site.state).read(register.name)
+    told = ToldFiles(site.state).read(register.name)
+    status = _assemble(
+        site, register, now, told=told, position=None, stop=stops[0] if stops else None, state="waiting", candidate=None
+    )
+    reason = f"the standbys' server {postgres.host}:{postgres.port} does not answer"
+    if status.cause is not None and status.state != "waiting":
+        return replace(status, notes=(*status.notes, reason))
+    remedy = "check that the server runs; the receiver tries again by itself"
+    return replace(status, state="waiting", cause="Unreachable", reason=reason, remedy=remedy)
+
+
+def _assemble(
+    site: Site,
+    register: Register,
+    now: dt.datetime,
+    *,
+    told: Told | None,
+    position: StandbyPosition | None,
+    stop: Stop | None,
+    state: str,
+    candidate: Part | None,
+) -> RegisterStatus:
+    pause, age = paused(site, register.name), None if told is None else max(0.0, now.timestamp() - told.at)
+    is_down = age is None or age > SILENT_SECONDS
+    lag = None if position is None or position.pulse_at is None else now.timestamp() - position.pulse_at / _MICROSECONDS
+    envelopes, notes = _backlog(site, register, position)
+    cause = reason = remedy = None
     if stop is not None:
-        return "stopped"
-    return "live" if shown.state == "live" else "loading"
+        state, cause, reason, remedy = "stopped", stop.cause, stop.message, stop.remedy
+    elif is_down:
+        state, cause = "empty" if state == "empty" else "down", "ReceiverDown"
+    elif told is not None and told.state == "waiting":
+        state, cause, reason = "waiting", told.cause, told.trouble
+    if is_down and cause != "ReceiverDown":
+        notes = (*notes, "no receiver works here: embassy run receive")
+    if pause is not None:
+        state = "paused"
+        reason = reason or f"paused by an operator since {pause.at}" + (f": {pause.reason}" if pause.reason else "")
+        remedy = remedy or f"embassy register resume {register.name}"
+    if cause is not None:
+        reason = reason or causes.what_of(cause)
+        remedy = remedy or causes.remedy_of(cause, register=register.name, site="embassy")
+    return RegisterStatus(
+        register=register.name,
+        lane=register.lane,
+        tier=register.tier,
+        state=state,
+        lag_seconds=None if lag is None else round(max(0.0, lag), 3),
+        is_lag_trusted=_trust(lag, told),
+        clock_offset_seconds=None if told is None else told.offset_seconds,
+        clock_uncertainty_seconds=None if told is None else told.uncertainty_seconds,
+        age_seconds=None if age is None else round(age, 1),
+        position=None if position is None else _position(position),
+        backlog=Backlog(envelopes=envelopes),
+        cause=cause,
+        reason=reason,
+        remedy=remedy,
+        candidate=candidate,
+        paused=None if pause is None else pause.reason or "by an operator",
+        notes=notes,
+        transactions=None if position is None else position.transactions,
+        changes=None if position is None else position.changes,
+    )
 
 
-def _position(site: Site, control: Control, shown: Standby) -> StandbyPosition | None:
-    if site.postgres is None or not control.exists(shown.database):
+def _trust(lag: float | None, told: Told | None) -> bool | None:
+    """A pulse from the future shows by itself that the clocks differ."""
+    if lag is None:
         return None
-    with closing(standby.open_session(site.postgres, shown.database, role="status")) as connection:
-        if not standby.has_position_table(connection):
-            return None
-        return standby.read_position(connection)
+    return False if lag < -_AHEAD_SECONDS else None if told is None else told.is_offset_small
 
 
-def _lag(position: StandbyPosition | None, now: dt.datetime) -> float | None:
-    if position is None or position.pulse_at is None:
-        return None
-    return round(max(0.0, now.timestamp() - position.pulse_at / 1e6), 3)
+def _candidate(standby: Standby, stop: Stop | None, told: Told | None) -> Part:
+    said = {} if told is None else dict(told.candidate)
+    is_same = (said.get("generation"), said.get("attempt")) == (standby.generation, standby.attempt)
+    detail = {key: said[key] for key in ("rows", "bytes", "tables_done") if is_same and key in said}
+    return Part(
+        name=f"generation {standby.generation}.{standby.attempt}",
+        state="stopped" if stop is not None else str(said.get("state", "loading")) if is_same else "loading",
+        cause=None if stop is None else stop.cause,
+        reason=None if stop is None else stop.message,
+        remedy=None if stop is None else stop.remedy,
+        since=None if stop is None else stop.stopped_at,
+        detail={"generation": standby.generation, "attempt": standby.attempt, "database": standby.database} | detail,
+    )
 
 
-def _time(microseconds: int) -> str:
-    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=microseconds)).isoformat()
-
-
-def _lane_end(site: Site, register: Register) -> int | None:
+def _backlog(site: Site, register: Register, position: StandbyPosition | None) -> tuple[int | None, tuple[str, ...]]:
     try:
         with closing(KafkaLane(site.kafka, register.lane_topic)) as lane:
-            return lane.bounds()[1]
+            end = lane.bounds()[1]
     except TransportError:
-        return None
+        return None, ("the lane cannot be read: this site's broker does not answer, or has no such topic yet",)
+    return None if position is None else max(0, end - position.lane_offset - 1), ()
+
+
+def _position(position: StandbyPosition) -> Position:
+    return Position(
+        commit_lsn=str(Lsn(position.last_end)),
+        source_committed_at=utc(position.committed_at),
+        home_offset=position.home_offset,
+        generation=position.generation,
+        attempt=position.attempt,
+        lane_offset=position.lane_offset,
+    )

@@ -22,6 +22,12 @@ _POLL_SECONDS: Final = 0.2
 _IGNORED: Final = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)  # noqa: SLF001 (public constants)
 """Groups play no part: home has no right to any at the embassy's broker, and needs none."""
 
+_NO_TOPIC: Final = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 (public constants)
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+)
+
 PUBLISH_SETTINGS: Final[Settings] = {
     "acks": "all",
     "enable.idempotence": True,
@@ -51,11 +57,15 @@ class MessageTooLarge(DataEmbassyError):
     """A broker refuses a message for its size."""
 
 
+class TopicMissing(TransportError):
+    """The broker does not know the topic: it was deleted, or made a moment ago."""
+
+
 class LogReader:
     """Reads partition 0 of a topic; blocking, for use in a thread of its own."""
 
-    def __init__(self, settings: Settings, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, settings: Settings, topic: str, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
+        self._topic, self._answer_seconds = topic, answer_seconds
         self._consumer = Consumer({**settings, **READ_SETTINGS})
 
     def __enter__(self) -> Self:
@@ -67,7 +77,9 @@ class LogReader:
     def bounds(self) -> Bounds:
         """First offset present and the one behind the last; raises TransportError."""
         try:
-            low, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=_ANSWER_SECONDS)
+            low, end = self._consumer.get_watermark_offsets(
+                TopicPartition(self._topic, 0), timeout=self._answer_seconds
+            )
         except KafkaException as error:
             raise _unreachable(self._topic, error.args[0]) from error
         return Bounds(low=low, end=end)
@@ -76,7 +88,7 @@ class LogReader:
         """Offset behind the last message that was there at a time (since 1970); raises TransportError."""
         asked = TopicPartition(self._topic, 0, int(seconds * 1000))
         try:
-            found = self._consumer.offsets_for_times([asked], timeout=_ANSWER_SECONDS)[0].offset
+            found = self._consumer.offsets_for_times([asked], timeout=self._answer_seconds)[0].offset
         except KafkaException as error:
             raise _unreachable(self._topic, error.args[0]) from error
         return found if found >= 0 else self.bounds().end
@@ -90,7 +102,7 @@ class LogReader:
         if last < first:
             return
         self._consumer.assign([TopicPartition(self._topic, 0, first)])
-        deadline = time.monotonic() + _READ_SECONDS
+        deadline = time.monotonic() + min(_READ_SECONDS, 4 * self._answer_seconds)
         try:
             while True:
                 message = self._poll(deadline)
@@ -201,4 +213,8 @@ def _refusal(what: str, error: KafkaError) -> DataEmbassyError:
 
 
 def _unreachable(what: str, error: KafkaError) -> TransportError:
+    if error.code() in _NO_TOPIC:
+        return TopicMissing(
+            f"the broker has no topic {what}", remedy="make it again, or wait until the broker knows it"
+        )
     return TransportError(f"{what}: {error.str()} ({error.name()})", remedy="check the broker, the link and the rights")

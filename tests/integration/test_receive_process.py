@@ -106,7 +106,9 @@ def test_process_receives_reports_and_ends_in_good_order(embassy):
         link.send()
         link.wait_equal()
         wait_for(lambda: "embassy_lag_seconds{" in metrics(port), what="metrics")
-        wait_for(lambda: status(site)["backlog_envelopes"] == 0, what="status")
+        wait_for(
+            lambda: status(site)["backlog"] == {"records": None, "envelopes": 0, "slot_bytes": None}, what="status"
+        )
         assert status(site)["state"] == "live"
         link.source.ddl()
         link.send()

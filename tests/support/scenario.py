@@ -19,6 +19,7 @@ from psycopg import sql
 
 from consumers.status import RegisterStatus, embassy_status
 from data_embassy.config import load_site
+from deploy.local.apart import enter_command
 from deploy.local.compare import Comparison, compare
 from deploy.local.machine import LOOPBACK
 from deploy.local.processes import ROLES, embassy_script
@@ -128,7 +129,7 @@ class Registers:
 
     def stops(self) -> dict[str, str]:
         """Registers that stand still at either site, by their cause."""
-        found = {name: one.cause for name, one in self.status().items() if one.cause is not None}
+        found = {name: one.cause for name, one in self.status().items() if one.cause and one.state == "stopped"}
         for path in sorted(self.system.layout.site("home").glob("state/*/*.json")):
             content = json.loads(path.read_text())
             if content.get("cause") is not None and content.get("state") != "RUNNING":
@@ -151,7 +152,10 @@ class Registers:
 
     def command(self, site: str, *arguments: str) -> str:
         """Run `embassy` at a site; its output, without what it says of its progress."""
-        command = [str(embassy_script()), "--site", str(self.system.layout.site(site)), *arguments]
+        layout = self.system.layout
+        command = [
+            *enter_command(layout, site), str(embassy_script()), "--site", str(layout.site(site)), *arguments
+        ]  # fmt: skip
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600
         )

@@ -1,0 +1,1 @@
+"""`embassy status` at both sites: what each can see by itself, as one table."""

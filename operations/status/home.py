@@ -1,0 +1,295 @@
+"""What home says of its registers: source, capture, forward, and the embassy as its signed receipts tell it.
+
+Everything is asked at home, and the receipts through the link. What cannot be reached is said, and the rest is shown.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import psycopg
+
+from connectors.client import ConnectClient
+from connectors.plan import connector_name
+from connectors.watch import health_folder, read_health
+from data_embassy import causes
+from data_embassy.config import Register, Site, paused
+from data_embassy.errors import DataEmbassyError
+from data_embassy.kafka import client_settings
+from data_embassy.keys import HomeKeys, load_home_keys
+from data_embassy.postgres import connect
+from data_embassy.status import Backlog, Part, Position, RegisterStatus, utc
+from data_embassy.types import Lsn
+from pipelines.logs import LogReader
+from pipelines.memory import Memory, Remembered
+from pipelines.receipts import Heard, Receipt, ReceiptFollower
+from pipelines.stops import StopFiles
+from pipelines.telling import Told, read_told
+
+SILENT_SECONDS: Final = 20.0
+"""An embassy that has not said anything for so long is silent: it speaks every five seconds."""
+FORWARDER_SECONDS: Final = 15.0
+_ANSWER_SECONDS: Final = 3.0
+_THREADS_MAX: Final = 8
+_MICROSECONDS: Final = 1e6
+_SLOT: Final = (
+    "SELECT active, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+    " ELSE pg_current_wal_lsn() END, restart_lsn)::bigint FROM pg_replication_slots WHERE slot_name = %s"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What was found out about one register; None where it could not be."""
+
+    heard: Heard | None = None
+    position: Receipt | None = None
+    has_gone_back: bool = False
+    home_end: int | None = None
+    slot: tuple[bool, int | None] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def home_status(site: Site, *, now: dt.datetime) -> list[RegisterStatus]:
+    """Status of all registers of a home site; raises KeyringError and ConfigError only."""
+    keys, told = load_home_keys(site.keys, site=site.name), read_told(site.state)
+    found = [_faulty(name, error) for name, error in site.faults.items()]
+    with ThreadPoolExecutor(_THREADS_MAX) as threads:
+        found += threads.map(lambda one: _status(site, keys, one, now, told), site.registers.values())
+    return sorted(found, key=lambda one: (one.tier, one.register))
+
+
+def _faulty(name: str, error: DataEmbassyError) -> RegisterStatus:
+    remedy = causes.remedy_for(error, register=name, site="home")
+    return RegisterStatus(
+        register=name, lane="", tier=0, state="stopped", cause=error.cause_class, reason=error.message, remedy=remedy
+    )
+
+
+def _status(site: Site, keys: HomeKeys, register: Register, now: dt.datetime, told: Told | None) -> RegisterStatus:
+    remembered = Memory(site.state).read(register.name)
+    seen = _look(site, keys, register, remembered)
+    parts = [_source(site, register, seen), _capture(site, register), _forward(site, register, now, told)]
+    parts.append(_embassy(register, seen, now, remembered))
+    pause = paused(site, register.name)
+    status = _shown(register, seen, now, remembered, told)
+    worst = next((part for part in parts if part.cause is not None), None)
+    state = worst.state if worst is not None else parts[-1].state
+    if pause is not None and (worst is None or worst.state != "stopped"):
+        state = "paused"
+    if worst is not None:
+        status = replace(status, cause=worst.cause, reason=worst.reason, remedy=worst.remedy)
+    elif pause is not None:
+        why = f": {pause.reason}" if pause.reason else ""
+        remedy = f"embassy register resume {register.name}"
+        status = replace(status, reason=f"paused by an operator since {pause.at}{why}", remedy=remedy)
+    elif state == "paused":
+        remedy = f"at the embassy: embassy register resume {register.name}"
+        status = replace(status, reason="paused by an operator of the embassy", remedy=remedy)
+    paused_here = None if pause is None else pause.reason or "by an operator"
+    return replace(status, state=state, parts=tuple(parts), paused=paused_here)
+
+
+def _shown(
+    register: Register, seen: _Seen, now: dt.datetime, remembered: Remembered | None, told: Told | None
+) -> RegisterStatus:
+    heard, position = seen.heard, seen.position
+    acknowledged = None if told is None else told.acknowledged.get(register.name)
+    records = None if seen.home_end is None or acknowledged is None else max(0, seen.home_end - acknowledged)
+    return RegisterStatus(
+        register=register.name,
+        lane=register.lane,
+        tier=register.tier,
+        state="unknown",
+        lag_seconds=_lag(heard, position),
+        is_lag_trusted=None if remembered is None else remembered.is_offset_small,
+        clock_offset_seconds=None if remembered is None else remembered.offset_seconds,
+        clock_uncertainty_seconds=None if remembered is None else remembered.uncertainty_seconds,
+        age_seconds=_age(heard, now, remembered),
+        position=None if position is None else _position(position),
+        backlog=Backlog(
+            records=records,
+            envelopes=None if heard is None else heard.backlog_envelopes,
+            slot_bytes=None if seen.slot is None else seen.slot[1],
+        ),
+        candidate=None if heard is None or not heard.candidate else _candidate(register.name, heard.candidate),
+        notes=seen.notes,
+    )
+
+
+# -- what is looked at ------------------------------------------------------------------------
+
+
+def _look(site: Site, keys: HomeKeys, register: Register, remembered: Remembered | None) -> _Seen:
+    seen, notes = _Seen(), []
+    for words, look in (
+        ("the embassy's broker does not answer through the link", lambda: _receipts(site, keys, register, remembered)),
+        ("the home broker does not answer, or has no such topic yet", lambda: _home_end(site, register)),
+        ("the register's server does not answer", lambda: _slot(register)),
+    ):
+        found = _try(look)
+        if found is None:
+            notes.append(words)
+        else:
+            seen = replace(seen, **found)
+    return replace(seen, notes=tuple(notes))
+
+
+def _try(look: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        return look()
+    except (DataEmbassyError, psycopg.Error):
+        return None
+
+
+def _receipts(site: Site, keys: HomeKeys, register: Register, remembered: Remembered | None) -> dict[str, Any]:
+    assert site.link is not None
+    with LogReader(client_settings(site.link), register.receipts_topic, answer_seconds=_ANSWER_SECONDS) as topic:
+        highest = None if remembered is None else remembered.highest
+        follower = ReceiptFollower(register, keys, topic, highest=highest)
+        position = follower.follow()
+    has_gone_back = follower.has_gone_back or (remembered is not None and remembered.has_lost_receipts)
+    return {"heard": follower.heard, "position": position, "has_gone_back": has_gone_back}
+
+
+def _home_end(site: Site, register: Register) -> dict[str, Any]:
+    with LogReader(client_settings(site.kafka), register.changes_topic, answer_seconds=_ANSWER_SECONDS) as topic:
+        return {"home_end": topic.bounds().end}
+
+
+def _slot(register: Register) -> dict[str, Any]:
+    if register.source is None:
+        return {}
+    with connect(register.source.pulse, application_name="data-embassy status", autocommit=True) as connection:
+        return {"slot": connection.execute(_SLOT, (register.source.slot,)).fetchone()}
+
+
+# -- the stations of the way ------------------------------------------------------------------
+
+
+def _source(site: Site, register: Register, seen: _Seen) -> Part:
+    stop = StopFiles(site.state, "source").read(register.name)
+    if stop is None:
+        detail = {} if seen.slot is None else {"slot_active": seen.slot[0]}
+        return Part(name="source", state="unknown" if seen.slot is None else "live", detail=detail)
+    return _stopped("source", register, stop.cause, stop.message, remedy=stop.remedy, since=stop.stopped_at)
+
+
+def _capture(site: Site, register: Register) -> Part:
+    health = read_health(health_folder(site), register.name)
+    state, cause = _connector(site, register), None
+    if health is not None and health.cause_class is not None:
+        reason = health.reason or causes.what_of(health.cause_class)
+        return _stopped("capture", register, health.cause_class, reason, remedy=health.remedy)
+    if state == "FAILED":
+        cause = "CaptureFailed"
+        return _stopped("capture", register, cause, causes.what_of(cause))
+    return Part(name="capture", state="live" if state == "RUNNING" else "unknown", detail={"connector": state})
+
+
+def _connector(site: Site, register: Register) -> str:
+    if site.connect is None:
+        return "UNKNOWN"
+    try:
+        with ConnectClient(site.connect.url) as client:
+            return client.status(connector_name(register.name)).state
+    except DataEmbassyError:
+        return "UNREACHABLE"
+
+
+def _forward(site: Site, register: Register, now: dt.datetime, told: Told | None) -> Part:
+    stop = StopFiles(site.state).read(register.name)
+    if stop is not None:
+        return _stopped("forward", register, stop.cause, stop.message, remedy=stop.remedy, since=stop.stopped_at)
+    if paused(site, register.name) is not None:
+        return Part(name="forward", state="paused")
+    age = None if told is None else now.timestamp() - told.at
+    if told is None or age is None or age > FORWARDER_SECONDS:
+        cause = "ForwarderDown"
+        return Part(
+            name="forward",
+            state="down",
+            cause=cause,
+            reason=causes.what_of(cause),
+            remedy=causes.remedy_of(cause, register=register.name, site="home"),
+        )
+    return Part(name="forward", state="live", detail={"session": told.states.get(register.name)})
+
+
+def _embassy(register: Register, seen: _Seen, now: dt.datetime, remembered: Remembered | None) -> Part:
+    heard, name = seen.heard, register.name
+    age = _age(heard, now, remembered)
+    if seen.has_gone_back:
+        return _stopped("embassy", register, "ReceiptWentBack", causes.what_of("ReceiptWentBack"))
+    if heard is None and "link" in " ".join(seen.notes):
+        return _silent(name, "nothing can be heard: the link, or the embassy's broker, is away")
+    if heard is None or age is None:
+        return Part(name="embassy", state="unknown", reason="the embassy has not said anything of it yet")
+    if age > SILENT_SECONDS:
+        return _silent(name, f"the embassy last said something {age:.0f} s ago: {heard.state}")
+    if heard.cause is None:
+        return Part(name="embassy", state=heard.state)
+    return Part(
+        name="embassy",
+        state=heard.state,
+        cause=heard.cause,
+        reason=causes.what_of(heard.cause),
+        remedy=causes.remedy_of(heard.cause, register=name, site="home", otherwise="at the embassy: embassy status"),
+    )
+
+
+def _silent(name: str, reason: str) -> Part:
+    remedy = causes.remedy_of("EmbassySilent", register=name, site="home")
+    return Part(name="embassy", state="unknown", cause="EmbassySilent", reason=reason, remedy=remedy)
+
+
+def _stopped(
+    part: str, register: Register, cause: str, reason: str, *, remedy: str | None = None, since: str | None = None
+) -> Part:
+    words = causes.remedy_of(cause, register=register.name, site="home", otherwise=remedy or "embassy status")
+    return Part(name=part, state="stopped", cause=cause, reason=reason, remedy=words, since=since)
+
+
+def _candidate(register: str, told: Any) -> Part:
+    cause = told.get("cause")
+    return Part(
+        name=f"generation {told.get('generation')}.{told.get('attempt')}",
+        state=told["state"],
+        cause=cause,
+        reason=None if cause is None else causes.what_of(cause),
+        remedy=None if cause is None else causes.remedy_of(cause, register=register, site="home"),
+        detail={key: told[key] for key in ("generation", "attempt", "rows", "bytes", "tables_done") if key in told},
+    )
+
+
+# -- numbers ----------------------------------------------------------------------------------
+
+
+def _lag(heard: Heard | None, position: Receipt | None) -> float | None:
+    """By the embassy's clock, as of the newest receipt."""
+    if heard is None or position is None or position.pulse_at is None:
+        return None
+    return round(max(0.0, (heard.signed_at - position.pulse_at) / _MICROSECONDS), 3)
+
+
+def _age(heard: Heard | None, now: dt.datetime, remembered: Remembered | None) -> float | None:
+    """Since the newest receipt was signed, by home's clock as far as the clocks were compared."""
+    if heard is None:
+        return None
+    offset = 0.0 if remembered is None or remembered.offset_seconds is None else remembered.offset_seconds
+    return round(max(0.0, now.timestamp() - (heard.signed_at / _MICROSECONDS - offset)), 1)
+
+
+def _position(position: Receipt) -> Position:
+    return Position(
+        commit_lsn="?" if position.commit_lsn is None else str(Lsn(position.commit_lsn)),
+        source_committed_at=utc(position.source_committed_at),
+        home_offset=position.home_offset,
+        generation=position.generation,
+        attempt=position.attempt,
+        lane_offset=position.lane_offset,
+    )

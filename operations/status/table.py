@@ -1,0 +1,111 @@
+"""Statuses as text: aligned columns, the most important number first, what to do below. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from data_embassy.status import Part, RegisterStatus
+
+WIDTH: Final = 80
+_NAME_MAX: Final = 28
+_COLORS: Final = {"live": "32", "loading": "36", "paused": "33", "waiting": "33", "unknown": "33"}
+_RED: Final = "31;1"
+_QUIET: Final = ("empty",)
+_INDENT: Final = " " * 9
+
+
+def table(
+    site: str, role: str, found: Sequence[RegisterStatus], *, width: int = WIDTH, is_colored: bool = False
+) -> str:
+    """All registers of a site."""
+    if not found:
+        return f"{site} ({role}): no registers"
+    name_width = min(_NAME_MAX, max(8, *(len(one.register) for one in found)))
+    heard = "HEARD" if role == "home" else "SEEN"
+    head = f"{'LAG':>8} {'REGISTER':<{name_width}} {'STATE':<8} {'BACKLOG':>9} {heard:>6}  POSITION"
+    lines = [head]
+    for one in found:
+        lines.append(_line(one, name_width, is_colored=is_colored))
+        lines += [line for text in _below(one) for line in _wrapped(text, width)]
+    lines += [line for text in _footnotes(found) for line in textwrap.wrap(text, width)]
+    return "\n".join(lines)
+
+
+def _line(one: RegisterStatus, name_width: int, *, is_colored: bool) -> str:
+    state = f"{one.state:<8}"
+    if is_colored and one.state not in _QUIET:
+        state = f"\x1b[{_COLORS.get(one.state, _RED)}m{state}\x1b[0m"
+    position = "-" if one.position is None else f"{one.position.commit_lsn} generation {one.position.generation}"
+    backlog = _backlog(one)
+    return (
+        f"{_lag(one):>8} {one.register:<{name_width}} {state} {backlog:>9} {_duration(one.age_seconds):>6}  {position}"
+    )
+
+
+def _lag(one: RegisterStatus) -> str:
+    return _duration(one.lag_seconds) + ("?" if one.lag_seconds is not None and one.is_lag_trusted is False else "")
+
+
+def _backlog(one: RegisterStatus) -> str:
+    known = [number for number in (one.backlog.records, one.backlog.envelopes) if number is not None]
+    return f"{sum(known):,}" if known else "-"
+
+
+def _below(one: RegisterStatus) -> Iterator[str]:
+    if one.cause is not None:
+        yield f"{one.cause}: {one.reason}"
+        yield from _remedy(one.remedy)
+    elif one.reason is not None:
+        yield one.reason
+        yield from _remedy(one.remedy)
+    for part in one.parts:
+        if part.cause is not None and part.cause != one.cause:
+            yield f"{part.name}: {part.cause}: {part.reason}"
+            yield from _remedy(part.remedy)
+    if one.candidate is not None:
+        yield f"{one.candidate.name}: {one.candidate.state}{_progress(one.candidate)}"
+        if one.candidate.cause is not None:
+            yield f"{one.candidate.cause}: {one.candidate.reason}"
+            yield from _remedy(one.candidate.remedy)
+    yield from one.notes
+
+
+def _remedy(remedy: str | None) -> Iterator[str]:
+    if remedy is not None:
+        yield f"-> {remedy}"
+
+
+def _progress(candidate: Part) -> str:
+    rows, size, tables = (candidate.detail.get(name) for name in ("rows", "bytes", "tables_done"))
+    if rows is None or size is None:
+        return ""
+    return f", {tables} tables, {rows:,} rows, {size / 1e6:,.1f} MB"
+
+
+def _footnotes(found: Iterable[RegisterStatus]) -> Iterator[str]:
+    offsets = [one for one in found if one.is_lag_trusted is False]
+    if offsets:
+        seconds = next((one.clock_offset_seconds for one in offsets if one.clock_offset_seconds is not None), None)
+        apart = "" if seconds is None else f" by about {seconds:+,.1f} s (the embassy's minus home's)"
+        yield f"? the clocks of the sites differ{apart}: set them; lags are not to be trusted"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    # A command stays on a line of its own, whole: it is copied.
+    if text.startswith("-> "):
+        return [_INDENT + text]
+    return textwrap.wrap(text, width, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ")
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    if minutes < 100:
+        return f"{minutes:.0f} min"
+    hours = minutes / 60
+    return f"{hours:.0f} h" if hours < 100 else f"{hours / 24:.0f} d"
