@@ -28,7 +28,8 @@ from pipelines.wiring import in_thread, ports_of
 
 FETCH_BYTES_MAX: Final = 4 << 20
 """Bytes of one fetch; a larger record still comes, alone."""
-SESSION_SECONDS: Final = 10.0
+SESSION_SECONDS: Final = 6.0
+"""After so long without a sign of life another worker has a killed one's registers: the least that brokers allow."""
 POLL_SECONDS_MAX: Final = 7 * 86_400.0
 """Workers whose registers are all paused or stopped fetch nothing and stay members; the watchdog judges reading."""
 EXIT_CRASHED: Final = 71

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime
 from typing import Final
 
 from data_embassy import log, metrics
@@ -17,13 +18,19 @@ from data_embassy.kafka import Settings, client_settings
 from data_embassy.keys import HomeKeys
 from pipelines.following import Following
 from pipelines.forwarder import Forwarder, is_open
-from pipelines.logs import LogReader
+from pipelines.logs import LogReader, TopicMissing
 from pipelines.memory import Memory
+from pipelines.numbering import REMEDY_MISSING, HomeTopicMissing
 from pipelines.receipts import ReceiptFollower
+from pipelines.session import Session
+from pipelines.stops import Stop, StopFiles
+from pipelines.telling import write_told
 from pipelines.trim import BEHIND_SECONDS, delete_before, trim_before
 from pipelines.watchdog import LOOP_SECONDS_MAX, REBALANCE_SECONDS_MAX, Watchdog
 
 WATCH_SECONDS: Final = 2.0
+LOOKS_WITHOUT: Final = 2
+"""A topic that was just made may be unknown at the first look."""
 RECEIPT_SECONDS: Final = 2.0
 TRIM_SECONDS: Final = 3600.0
 EXIT_STALLED: Final = 70
@@ -46,6 +53,8 @@ class Caretaker:
         self._site, self._keys, self._forwarder = site, keys, forwarder
         self._is_rebalancing = is_rebalancing
         self._down = Travel() if down is None else down
+        self._stops = StopFiles(site.state)
+        self._looks_without: dict[str, int] = {}
         self._is_closing = threading.Event()
         self._beat = time.monotonic()
         assert site.link is not None
@@ -66,7 +75,7 @@ class Caretaker:
         self._is_closing.set()
 
     def _watch(self) -> None:
-        watchdog, rebalancing_since = Watchdog(), None
+        watchdog, rebalancing_since, live = Watchdog(), None, LiveSite(self._site)
         with ExitStack() as stack:
             topics: dict[str, LogReader] = {}
             while not self._is_closing.wait(WATCH_SECONDS):
@@ -76,24 +85,40 @@ class Caretaker:
                 rebalancing_since = (rebalancing_since or now) if self._is_rebalancing() else None
                 if rebalancing_since is not None and now - rebalancing_since > REBALANCE_SECONDS_MAX:
                     self._end("a rebalance does not end")
-                stalled = watchdog.stalled(now, self._forwarder.readings(), self._ends(topics, stack))
+                write_told(self._site.state, self._forwarder.sessions(), at=time.time())
+                stalled = watchdog.stalled(now, self._forwarder.readings(), self._ends(topics, stack, live))
                 if stalled:
                     self._end(f"nothing is read of {', '.join(stalled)}")
 
-    def _ends(self, topics: dict[str, LogReader], stack: ExitStack) -> dict[str, int]:
+    def _ends(self, topics: dict[str, LogReader], stack: ExitStack, live: LiveSite) -> dict[str, int]:
         ends = {}
         sessions = self._forwarder.sessions()
-        for name, session in sessions.items():
+        for name, register in live.look().registers.items():
             if name not in topics:
-                topics[name] = stack.enter_context(LogReader(self._home, session.register.changes_topic))
+                topics[name] = stack.enter_context(LogReader(self._home, register.changes_topic))
             try:
                 ends[name] = topics[name].bounds().end
+            except TopicMissing:
+                self._missing(name, sessions.get(name))
+                continue
             except TransportError:
                 return {}  # The home broker is away: nothing can be read, and nothing is judged.
-            done = session.acknowledged_end
+            self._looks_without.pop(name, None)
+            done = sessions[name].acknowledged_end if name in sessions else None
             if done is not None:
                 metrics.FORWARD_HOME_BACKLOG.labels(name).set(max(0, ends[name] - done))
         return ends
+
+    def _missing(self, name: str, session: Session | None) -> None:
+        """A deleted home topic: its partition is soon nobody's, so its stop is stored here. Found again, it goes on."""
+        looks = self._looks_without[name] = self._looks_without.get(name, 0) + 1
+        if looks < LOOKS_WITHOUT or self._stops.read(name) is not None:
+            return
+        error = HomeTopicMissing("the home topic was deleted", remedy=REMEDY_MISSING.replace("NAME", name))
+        offset = None if session is None else session.acknowledged_end
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._stops.write(Stop.of(error, register=name, home_offset=offset, stopped_at=now))
+        _log.error("register_stopped", register=name, cause=error.cause_class, reason=error.message)
 
     def _end(self, reason: str) -> None:
         _log.critical("worker_stalled", reason=reason)

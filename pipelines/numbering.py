@@ -20,9 +20,18 @@ REMEDY_GAP: Final = (
     "remove the register's file in the state folder, or restart it"
 )
 
+REMEDY_MISSING: Final = (
+    "embassy connector apply NAME, which makes it anew; when what it held was not sealed yet, the embassy stops the "
+    "register and asks for: embassy register snapshot NAME"
+)
+
 
 class HomeGap(StreamError):
     """Records of the home topic are missing: it was trimmed or deleted before they were sealed."""
+
+
+class HomeTopicMissing(StreamError):
+    """The home topic was deleted."""
 
 
 def admit(expected: int, records: Sequence[Record]) -> Sequence[Record]:

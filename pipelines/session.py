@@ -7,28 +7,24 @@ not understood stops this register alone. Everything else is a fault of the proc
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, TransportError
-from pipelines.batches import Batch, Collector, InFlight, Record
+from pipelines.batches import Batch, Collector, Record
 from pipelines.chunks import Chunk
+from pipelines.flight import Flight, LaneRewound
 from pipelines.forward import Way
 from pipelines.numbering import HomeGap, Numbering, admit
-from pipelines.ports import Output, Ports
+from pipelines.ports import Ports
 from pipelines.stops import Stop
 from pipelines.tail import Start
 
 BACKOFF_SECONDS_MAX: Final = 5.0
-CLOSE_SECONDS: Final = 1.0
 LOOK_AGAIN_SECONDS: Final = 0.2
-KEPT_ENVELOPES: Final = 8
-"""Envelopes whose records stay at home for the comparison at the next start."""
 _CLEARED_SECONDS: Final = 1.0
 
 _log = log.get("forward")
@@ -47,15 +43,6 @@ class LookAgain(Exception):
     """The home topic or the lane is not as expected: find the place anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """An envelope that waits for its acknowledgement."""
-
-    batch: Batch
-    size: int
-    acknowledged: asyncio.Future[int]
-
-
 class Session:
     """Forwards one register. `run` does all the work; the other methods are called between its steps."""
 
@@ -67,15 +54,11 @@ class Session:
         self.next_offset: int | None = None
         """First home offset not read."""
         self.incarnation: int | None = None
-        self.acknowledged_end: int | None = None
-        """First home offset that the embassy has not acknowledged."""
-        self.lane_offset = -1
-        """Last lane offset acknowledged."""
         self._ports = ports
         self._collector = Collector()
         self._numbering = Numbering()
-        self._sent: deque[Sent] = deque()
         self._changed = asyncio.Event()
+        self._flight = Flight(register, self._changed.set)
         self._retry = asyncio.Event()
         self._failure: Exception | None = None
         self._doubted: int | None = None
@@ -88,8 +71,6 @@ class Session:
         self._reassignments = 0
         self._lane_below: int | None = None
         """Lane offset where the lane was found rewound."""
-        self._kept: deque[int] = deque(maxlen=KEPT_ENVELOPES)
-        self._output: Output | None = None
         self._schemas: dict[bytes, None] = {}
 
     # What the forwarder asks and tells.
@@ -105,19 +86,14 @@ class Session:
         return self._is_reading and not self._collector.has_room
 
     @property
-    def in_flight(self) -> int:
-        """Envelopes not acknowledged."""
-        return len(self._sent)
-
-    @property
-    def waiting(self) -> int:
-        """Records read and not sealed."""
-        return len(self._collector)
+    def acknowledged_end(self) -> int | None:
+        """First home offset that the embassy has not acknowledged."""
+        return self._flight.acknowledged_end
 
     @property
     def kept_from(self) -> int | None:
         """First home offset that the last envelopes hold, known once enough of them were acknowledged."""
-        return min(self._kept) if len(self._kept) == KEPT_ENVELOPES else None
+        return self._flight.kept_from
 
     @property
     def _is_reading(self) -> bool:
@@ -177,23 +153,26 @@ class Session:
                     await self._open()
                     failures = 0
                     await self._carry()
+                except LaneRewound as rewound:
+                    # The embassy's broker lost what it had acknowledged: go on behind those that are left.
+                    self._lane_below = rewound.lane_offset
                 except LookAgain:
                     _log.warning("looking_again", register=self.register.name, next_offset=self.next_offset)
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 except TransportError as error:
                     failures += 1
                     _log.warning("unreachable", register=self.register.name, reason=error.message)
-                    await self._give_up_output()
+                    await self._flight.give_up()
                     await asyncio.sleep(min(BACKOFF_SECONDS_MAX, 0.25 * 2 ** min(failures, 6)) * self._ports.jitter())
                 except DataEmbassyError as error:
-                    await self._give_up_output()
+                    await self._flight.give_up()
                     await self._stop(error)
         finally:
             self.state = State.CLOSED
-            await asyncio.shield(self._give_up_output())
+            await asyncio.shield(self._flight.give_up())
 
     async def _open(self) -> None:
-        await self._give_up_output()
+        await self._flight.give_up()
         self.state = State.OPENING
         self.reading += 1
         self._collector.clear()
@@ -215,9 +194,9 @@ class Session:
         # Only a place that was looked at because of a doubt is trusted: between the look and the first read the home
         # topic may have been cut and have grown again.
         self._trusted = start.next_offset if start.is_rewritten or doubted == start.next_offset else None
-        self.next_offset = self.acknowledged_end = start.next_offset
-        self.incarnation, self._lane_below, self.lane_offset = start.incarnation, None, -1
-        self._output = self._ports.output()
+        self.next_offset = start.next_offset
+        self.incarnation, self._lane_below = start.incarnation, None
+        self._flight.open(self._ports.output(), start.next_offset)
         self._way = Way(around=self, sealer=self._ports.sealer(self.register, start.incarnation))
         await self._ports.seek(start.next_offset)
         self._go_on_reading()
@@ -236,16 +215,18 @@ class Session:
         """The next batch; this is also where failures of the other side surface."""
         while True:
             self._changed.clear()
-            self._settle()
+            self._flight.settle()
+            if self._failure is not None:
+                raise self._failure
             if self._needs_seek:
                 await self._seek_again()
             was_full = self.is_full
-            batch = self._collector.take(InFlight(envelopes=len(self._sent), size=sum(s.size for s in self._sent)))
+            batch = self._collector.take(self._flight.load)
             if was_full and self.is_ready:
                 self._ports.became_ready()
             if batch is not None:
                 return batch
-            if self._doubted is not None and not self._collector and not self._sent:
+            if self._doubted is not None and not self._collector and not self._flight:
                 raise LookAgain
             await self._changed.wait()
 
@@ -267,39 +248,11 @@ class Session:
 
     async def publish_epoch(self, envelope: bytes) -> int | None:
         """Publish an epoch envelope and await its lane offset."""
-        lane_offset = await self._publish(envelope)
-        metrics.FORWARD_EPOCHS.labels(self.register.name).inc()
-        return None if lane_offset < 0 else lane_offset
+        return await self._flight.publish_epoch(envelope)
 
     def publish(self, batch: Batch, envelope: bytes) -> None:
         """Publish the envelope of a batch."""
-        acknowledged = self._publish(envelope)
-        acknowledged.add_done_callback(lambda _: self._changed.set())
-        self._sent.append(Sent(batch, len(envelope), acknowledged))
-        metrics.FORWARD_IN_FLIGHT.labels(self.register.name).set(len(self._sent))
-
-    def _publish(self, envelope: bytes) -> asyncio.Future[int]:
-        assert self._output is not None
-        return self._output.publish(self.register.lane_topic, envelope)
-
-    def _settle(self) -> None:
-        """Take acknowledgements, in order; raise what failed."""
-        while self._sent and self._sent[0].acknowledged.done():
-            sent = self._sent.popleft()
-            self._check_lane_offset(sent.acknowledged.result())
-            self.acknowledged_end = sent.batch.last_offset + 1
-            self._kept.append(sent.batch.first_offset)
-            self._measure(sent)
-        if self._failure is not None:
-            raise self._failure
-
-    def _check_lane_offset(self, lane_offset: int) -> None:
-        if 0 <= lane_offset <= self.lane_offset:
-            # The embassy's broker lost envelopes that it had acknowledged: go on behind those that are left.
-            _log.error("lane_rewound", register=self.register.name, lane_offset=lane_offset, had=self.lane_offset)
-            self._lane_below = lane_offset
-            raise LookAgain
-        self.lane_offset = max(lane_offset, self.lane_offset)
+        self._flight.publish(batch, envelope)
 
     def _fail(self, error: Exception) -> None:
         self._failure = error
@@ -328,27 +281,8 @@ class Session:
                 continue
         metrics.STOPPED.remove(self.register.name, stop.cause)
 
-    async def _give_up_output(self) -> None:
-        for sent in self._sent:
-            if not sent.acknowledged.cancel() and not sent.acknowledged.cancelled():
-                sent.acknowledged.exception()  # Its cause was seen already, or does not matter any more.
-        self._sent.clear()
-        output, self._output = self._output, None
-        if output is not None:
-            await output.close(wait_seconds=CLOSE_SECONDS)
-
     def _measure_open(self, start: Start) -> None:
         name = self.register.name
         metrics.FORWARD_INCARNATION.labels(name).set(start.incarnation)
         metrics.FORWARD_HOME_OFFSET.labels(name).set(start.next_offset - 1)
-        metrics.FORWARD_IN_FLIGHT.labels(name).set(0)
         _log.info("forwarding", register=name, incarnation=start.incarnation, next_offset=start.next_offset)
-
-    def _measure(self, sent: Sent) -> None:
-        name = self.register.name
-        metrics.FORWARD_RECORDS.labels(name).inc(len(sent.batch.records))
-        metrics.FORWARD_ENVELOPES.labels(name).inc()
-        metrics.FORWARD_PLAIN_BYTES.labels(name).inc(sent.batch.plain_size)
-        metrics.FORWARD_SEALED_BYTES.labels(name).inc(sent.size)
-        metrics.FORWARD_HOME_OFFSET.labels(name).set(sent.batch.last_offset)
-        metrics.FORWARD_IN_FLIGHT.labels(name).set(len(self._sent))

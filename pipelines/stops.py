@@ -30,12 +30,12 @@ class Stop:
 
     @classmethod
     def of(cls, error: DataEmbassyError, *, register: str, home_offset: int | None, stopped_at: str) -> Self:
-        """The stop that an error causes."""
+        """The stop that an error causes; its remedy names the register."""
         return cls(
             register=register,
             cause=error.cause_class,
             message=error.message,
-            remedy=error.remedy,
+            remedy=error.remedy.replace("NAME", register),
             home_offset=home_offset,
             stopped_at=stopped_at,
         )

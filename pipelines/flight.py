@@ -1,0 +1,126 @@
+"""Envelopes of one register on their way to the embassy's broker: published in order, acknowledged in order.
+
+Of what was acknowledged it knows how far it reaches at home and on the lane. A lane offset that comes twice shows that
+the embassy's broker lost envelopes which it had acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from data_embassy import log, metrics
+from data_embassy.config import Register
+from pipelines.batches import Batch, InFlight
+from pipelines.ports import Output
+
+CLOSE_SECONDS: Final = 1.0
+KEPT_ENVELOPES: Final = 8
+"""Envelopes whose records stay at home for the comparison at the next start."""
+
+_log = log.get("forward")
+
+
+class LaneRewound(Exception):
+    """The lane lost its end: go on behind the envelopes before `lane_offset`."""
+
+    def __init__(self, lane_offset: int) -> None:
+        super().__init__(lane_offset)
+        self.lane_offset = lane_offset
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    batch: Batch
+    size: int
+    acknowledged: asyncio.Future[int]
+
+
+class Flight:
+    """What one register has published since it found its place."""
+
+    def __init__(self, register: Register, changed: Callable[[], None]) -> None:
+        self.acknowledged_end: int | None = None
+        """First home offset that the embassy has not acknowledged."""
+        self._register = register
+        self._changed = changed
+        self._lane_offset = -1
+        self._sent: deque[_Sent] = deque()
+        self._kept: deque[int] = deque(maxlen=KEPT_ENVELOPES)
+        self._output: Output | None = None
+
+    def __len__(self) -> int:
+        """Envelopes not acknowledged."""
+        return len(self._sent)
+
+    @property
+    def load(self) -> InFlight:
+        """What is on the way, as the rules for batches want it."""
+        return InFlight(envelopes=len(self._sent), size=sum(sent.size for sent in self._sent))
+
+    @property
+    def kept_from(self) -> int | None:
+        """First home offset that the last envelopes hold, known once enough of them were acknowledged."""
+        return min(self._kept) if len(self._kept) == KEPT_ENVELOPES else None
+
+    def open(self, output: Output, next_offset: int) -> None:
+        """Begin at a place."""
+        self._output, self.acknowledged_end, self._lane_offset = output, next_offset, -1
+        self._count()
+
+    async def publish_epoch(self, envelope: bytes) -> int | None:
+        """Publish an epoch envelope; its lane offset, None where the broker cannot say it."""
+        lane_offset = await self._publish(envelope)
+        metrics.FORWARD_EPOCHS.labels(self._register.name).inc()
+        return None if lane_offset < 0 else lane_offset
+
+    def publish(self, batch: Batch, envelope: bytes) -> None:
+        """Publish the envelope of a batch."""
+        acknowledged = self._publish(envelope)
+        acknowledged.add_done_callback(lambda _: self._changed())
+        self._sent.append(_Sent(batch, len(envelope), acknowledged))
+        self._count()
+
+    def settle(self) -> None:
+        """Take acknowledgements, in order; raises LaneRewound and what failed."""
+        while self._sent and self._sent[0].acknowledged.done():
+            sent = self._sent.popleft()
+            self._reach(sent.acknowledged.result())
+            self.acknowledged_end = sent.batch.last_offset + 1
+            self._kept.append(sent.batch.first_offset)
+            self._measure(sent)
+
+    async def give_up(self) -> None:
+        """Let go of what was not acknowledged; it may still arrive, which is harmless."""
+        for sent in self._sent:
+            if not sent.acknowledged.cancel() and not sent.acknowledged.cancelled():
+                sent.acknowledged.exception()  # Its cause was seen already, or does not matter any more.
+        self._sent.clear()
+        output, self._output = self._output, None
+        if output is not None:
+            await output.close(wait_seconds=CLOSE_SECONDS)
+
+    def _publish(self, envelope: bytes) -> asyncio.Future[int]:
+        assert self._output is not None
+        return self._output.publish(self._register.lane_topic, envelope)
+
+    def _reach(self, lane_offset: int) -> None:
+        if 0 <= lane_offset <= self._lane_offset:
+            _log.error("lane_rewound", register=self._register.name, lane_offset=lane_offset, had=self._lane_offset)
+            raise LaneRewound(lane_offset)
+        self._lane_offset = max(lane_offset, self._lane_offset)
+
+    def _measure(self, sent: _Sent) -> None:
+        name = self._register.name
+        metrics.FORWARD_RECORDS.labels(name).inc(len(sent.batch.records))
+        metrics.FORWARD_ENVELOPES.labels(name).inc()
+        metrics.FORWARD_PLAIN_BYTES.labels(name).inc(sent.batch.plain_size)
+        metrics.FORWARD_SEALED_BYTES.labels(name).inc(sent.size)
+        metrics.FORWARD_HOME_OFFSET.labels(name).set(sent.batch.last_offset)
+        self._count()
+
+    def _count(self) -> None:
+        metrics.FORWARD_IN_FLIGHT.labels(self._register.name).set(len(self._sent))
