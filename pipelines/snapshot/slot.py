@@ -1,4 +1,8 @@
-"""The slot that exports the snapshot: made within a bound, with the name of whoever holds it up."""
+"""The slot that exports the snapshot: made within a bound, with the name of whoever holds it up.
+
+From PostgreSQL 17 on the permanent slot is a failover slot: a physical standby that syncs slots has it too, and capture
+goes on there after a switchover (docs/switchover.md).
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from pipelines.snapshot.errors import SlotTimeout, SnapshotRefused
 
 _LOOK_SECONDS: Final = 2.0
 _CANCEL_SECONDS: Final = 15.0
+_FAILOVER_VERSION: Final = 170000
 
 # Who a new slot waits for: transactions that were running when it was begun, and prepared ones.
 _BLOCKERS: Final = """
@@ -58,8 +63,11 @@ def create_slot(
     """
     begun = look.execute("SELECT clock_timestamp()").fetchone()
     assert begun is not None
-    command = sql.SQL("CREATE_REPLICATION_SLOT {}{} LOGICAL pgoutput (SNAPSHOT 'export')").format(
-        sql.Identifier(name), sql.SQL(" TEMPORARY" if is_temporary else "")
+    is_failover = not is_temporary and look.info.server_version >= _FAILOVER_VERSION
+    command = sql.SQL("CREATE_REPLICATION_SLOT {}{} LOGICAL pgoutput (SNAPSHOT 'export'{})").format(
+        sql.Identifier(name),
+        sql.SQL(" TEMPORARY" if is_temporary else ""),
+        sql.SQL(", FAILOVER" if is_failover else ""),
     )
     deadline = time.monotonic() + seconds_max
     with ThreadPoolExecutor(1, thread_name_prefix="slot") as pool:
