@@ -21,10 +21,9 @@ from consumers.checks import Pulse, follow
 from consumers.group import Group
 from consumers.lane import Lane
 from consumers.reader import Batch, Reader
-from consumers.refusals import NEW_GENERATION, DdlNotReplayed, Gapped, Reordered
+from consumers.refusals import Gapped, Reordered
 from consumers.verify.hold import Question, asks_to_hold
 from data_embassy.errors import DataEmbassyError, EnvelopeError
-from data_embassy.types import Lsn
 from schemas.records import ChangeSchema
 
 AHEAD_MAX: Final = 2
@@ -229,14 +228,23 @@ class Fetcher(threading.Thread):
         if not decoded.ddl:
             self._ready(group, decoded)
             return
-        head = group.head(decoded.ddl[0].frame)
-        if head.frames:
-            self._ready(head, self._decoder.decode(head.values, head.frames, first_order=head.first_order))
-        lsn = group.frames[decoded.ddl[0].frame].commit_lsn
-        raise DdlNotReplayed(
-            "the register's schema changed" + ("" if lsn is None else f" in the transaction that ends at {Lsn(lsn)}"),
-            remedy=NEW_GENERATION,
-        )
+        # A schema change is a barrier: what comes before is committed, then its transaction, then what follows.
+        first = decoded.ddl[0].frame
+        if first > 0:
+            self._decode_and_hand_over(group.head(first))
+            group = group.tail(first)
+        if len(group.frames) == 1:
+            self._ready(group, decoded if first == 0 else self._decode(group))
+            return
+        alone = group.head(1)
+        self._ready(alone, self._decode(alone))
+        self._hand_over_group(group.tail(1))
+
+    def _decode_and_hand_over(self, group: Group) -> None:
+        self._ready(group, self._decode(group))
+
+    def _decode(self, group: Group) -> Decoded:
+        return self._decoder.decode(group.values, group.frames, first_order=group.first_order)
 
     def _ready(self, group: Group, decoded: Decoded) -> None:
         if group.discards_open:

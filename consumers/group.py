@@ -65,6 +65,18 @@ class Group:
             ends=self.ends[:count],
         )
 
+    def tail(self, count: int) -> Group:
+        """The group without its first `count` frames, which were whole."""
+        first = self.frames[count].first
+        return Group(
+            values=self.values[first:],
+            frames=[
+                replace(frame, first=frame.first - first, last=frame.last - first) for frame in self.frames[count:]
+            ],
+            ends=self.ends[count:],
+            stretches=[replace(one, first_frame=max(0, one.first_frame - count)) for one in self.stretches],
+        )
+
     def position(self, base: StandbyPosition) -> StandbyPosition:
         """The position behind the last frame, counted on from `base`. Only for complete groups with frames."""
         last = len(self.frames) - 1

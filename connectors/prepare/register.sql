@@ -2,8 +2,9 @@
 --
 -- For the DBA: read it, then run it once as a superuser in the register's own database, for example
 --     embassy register prepare NAME --print-sql | psql -X -v ON_ERROR_STOP=1 -d DATABASE
--- Running it again is harmless. It needs PostgreSQL 15 to 18 and wal_level = logical. It sets no passwords: give both
--- roles one afterwards (\password). Everything later runs with the two roles' small rights, never as superuser.
+-- Running it again is harmless; with --undo the command prints what takes everything back. It needs PostgreSQL 15 to 18
+-- and wal_level = logical. It sets no passwords: give both roles one afterwards (\password). Everything later runs with
+-- the two roles' small rights (docs/privileges.md says what each is for), never as superuser.
 --
 -- It makes: two roles; the schema data_embassy (a clock row, a log of schema changes, two tables for verification); a
 -- publication of all tables; three event triggers. It changes one thing about existing tables: those without a usable
@@ -64,6 +65,8 @@ CREATE SCHEMA IF NOT EXISTS data_embassy;
 -- Sessions that change data_embassy itself; their own DDL is not noted. Unlogged: never published.
 CREATE UNLOGGED TABLE IF NOT EXISTS data_embassy.inside (backend integer PRIMARY KEY);
 INSERT INTO data_embassy.inside VALUES (pg_backend_pid()) ON CONFLICT DO NOTHING;
+-- Tables that got FULL from give_identity, and what they had: only for taking everything back. Unlogged likewise.
+CREATE UNLOGGED TABLE IF NOT EXISTS data_embassy.given (relation oid PRIMARY KEY, was "char" NOT NULL);
 COMMENT ON SCHEMA data_embassy IS 'data-embassy: clock, log of schema changes and verification of this register';
 
 -- The register's clock: one row, one beat a second.
@@ -162,6 +165,8 @@ BEGIN
             CONTINUE;
         END IF;
         INSERT INTO data_embassy.inside VALUES (pg_backend_pid()) ON CONFLICT DO NOTHING;
+        INSERT INTO data_embassy.given SELECT c.oid, c.relreplident FROM pg_class c WHERE c.oid = found.relation
+            ON CONFLICT DO NOTHING;
         EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', found.relation::regclass);
         given := given || found.relation::regclass::text;
     END LOOP;
@@ -176,7 +181,8 @@ END $data_embassy$;
 -- What an object is now, in PostgreSQL's own words, without oids, owner, rights and tablespace. The embassy asks its own
 -- catalog the same after it replayed a change, and stops where the answers differ.
 CREATE OR REPLACE FUNCTION data_embassy.definition(catalog oid, object oid) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $data_embassy$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET IntervalStyle = postgres
+SET TimeZone = 'UTC' SET extra_float_digits = 1 SET bytea_output = hex SET lc_monetary = 'C' AS $data_embassy$
     SELECT CASE $1
     WHEN 'pg_class'::regclass THEN (
         SELECT jsonb_strip_nulls(jsonb_build_object(
@@ -201,7 +207,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $data_embassy$
                                              THEN a.attcollation::regcollation::text END,
                            'not_null', nullif(a.attnotnull, false), 'identity', nullif(a.attidentity, ''),
                            'generated', nullif(a.attgenerated, ''), 'default', pg_get_expr(d.adbin, d.adrelid),
-                           'is_local', nullif(a.attislocal, true),
                            'missing', CASE WHEN a.atthasmissing THEN (
                                SELECT string_agg(v, '') FROM unnest(a.attmissingval::text::text[]) v) END))
                            ORDER BY a.attnum)
@@ -233,11 +238,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $data_embassy$
                               FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype <> 'n')))
           FROM pg_type t WHERE t.oid = $2)
     WHEN 'pg_trigger'::regclass THEN (
-        SELECT jsonb_build_object('trigger', pg_get_triggerdef(t.oid)) FROM pg_trigger t WHERE t.oid = $2)
+        SELECT jsonb_strip_nulls(jsonb_build_object('trigger', pg_get_triggerdef(t.oid), 'fires',
+                   CASE WHEN t.tgenabled IN ('A', 'R')
+                        THEN jsonb_build_array(jsonb_build_array('trigger', t.tgname, t.tgenabled)) END))
+          FROM pg_trigger t WHERE t.oid = $2)
     WHEN 'pg_constraint'::regclass THEN (
         SELECT jsonb_build_object('constraint', pg_get_constraintdef(k.oid)) FROM pg_constraint k WHERE k.oid = $2)
     WHEN 'pg_rewrite'::regclass THEN (
         SELECT jsonb_build_object('rule', pg_get_ruledef(r.oid)) FROM pg_rewrite r WHERE r.oid = $2)
+    WHEN 'pg_extension'::regclass THEN (
+        SELECT jsonb_build_object('version', e.extversion, 'schema', e.extnamespace::regnamespace::text)
+          FROM pg_extension e WHERE e.oid = $2)
     WHEN 'pg_statistic_ext'::regclass THEN jsonb_build_object('statistics', pg_get_statisticsobjdef($2))
     END
 $data_embassy$;
@@ -274,7 +285,9 @@ BEGIN
         SELECT jsonb_build_object(
                    'objects', jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                        'type', d.object_type, 'schema', d.schema_name, 'identity', d.object_identity,
-                       'original', nullif(d.original, false))) ORDER BY d.ordinality) FILTER (WHERE d.ordinality <= 1000))
+                       'original', nullif(d.original, false),
+                       'address', jsonb_build_array(d.object_type, d.address_names, d.address_args)))
+                       ORDER BY d.ordinality) FILTER (WHERE d.ordinality <= 1000))
           INTO found
           FROM pg_event_trigger_dropped_objects() WITH ORDINALITY d
          WHERE NOT d.is_temporary AND (d.original OR d.object_type IN ('table', 'table column'))
@@ -381,6 +394,8 @@ BEGIN
             'default_text_search_config', pg_catalog.current_setting('default_text_search_config'),
             'lc_monetary', pg_catalog.current_setting('lc_monetary'),
             'lc_numeric', pg_catalog.current_setting('lc_numeric'),
+            'extra_float_digits', pg_catalog.current_setting('extra_float_digits'),
+            'bytea_output', pg_catalog.current_setting('bytea_output'),
             'xmloption', pg_catalog.current_setting('xmloption')));
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'data-embassy could not note this schema change: %', SQLERRM;

@@ -67,9 +67,10 @@ class ShapeChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DdlRow:
-    """A row that was inserted into `data_embassy.ddl`, and the frame that carries it."""
+    """A row that was inserted into `data_embassy.ddl`, the frame that carries it and its place among the values."""
 
     frame: int
+    place: int
     row: Mapping[str, Text]
 
 

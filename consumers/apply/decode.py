@@ -201,7 +201,8 @@ def _own_rows(shapes: Sequence[ShapeChanges], table: str, ops: str) -> dict[int,
 def _ddl_rows(shapes: Sequence[ShapeChanges], frames: Sequence[Frame]) -> tuple[DdlRow, ...]:
     ends = [frame.last for frame in frames]
     return tuple(
-        DdlRow(frame=bisect_right(ends, place), row=row) for place, row in _own_rows(shapes, "ddl", "c").items()
+        DdlRow(frame=bisect_right(ends, place), place=place, row=row)
+        for place, row in _own_rows(shapes, "ddl", "c").items()
     )
 
 

@@ -1,12 +1,13 @@
-"""Cuts a group at its truncates. Pure."""
+"""Cuts a group at its schema changes and at its truncates. Pure."""
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from consumers.apply.changes import Decoded
+from consumers.apply.changes import Decoded, ShapeChanges
 from consumers.apply.images import Slice
 
 TableName = tuple[str, str]
@@ -35,6 +36,30 @@ def cut_segments(decoded: Decoded) -> list[Segment]:
     tail = _slices(decoded, begins)
     segments = [Segment(truncated=tables) for tables in together]
     return [*segments, Segment(tables=tail)] if tail or not segments else segments
+
+
+def cut_at(decoded: Decoded, places: Sequence[int]) -> list[Decoded]:
+    """The changes before the first place, between the places, and from the last one on; places stay what they are."""
+    bounds = [0, *places, decoded.count]
+    return [
+        replace(decoded, shapes=tuple(_between(decoded, first, last)), ddl=(), pulses=())
+        for first, last in itertools.pairwise(bounds)
+    ]
+
+
+def _between(decoded: Decoded, first: int, last: int) -> Iterator[ShapeChanges]:
+    for shape in decoded.shapes:
+        low, high = bisect_left(shape.places, first), bisect_left(shape.places, last)
+        if low == 0 and high == len(shape.places):
+            yield shape
+        elif low < high:
+            yield replace(
+                shape,
+                places=shape.places[low:high],
+                ops=shape.ops[low:high],
+                columns=None if shape.columns is None else shape.columns.slice(low, high - low),
+                records=None if shape.records is None else shape.records[low:high],
+            )
 
 
 def _truncates(decoded: Decoded) -> list[tuple[int, list[TableName]]]:

@@ -22,7 +22,6 @@
                                              THEN a.attcollation::regcollation::text END,
                            'not_null', nullif(a.attnotnull, false), 'identity', nullif(a.attidentity, ''),
                            'generated', nullif(a.attgenerated, ''), 'default', pg_get_expr(d.adbin, d.adrelid),
-                           'is_local', nullif(a.attislocal, true),
                            'missing', CASE WHEN a.atthasmissing THEN (
                                SELECT string_agg(v, '') FROM unnest(a.attmissingval::text::text[]) v) END))
                            ORDER BY a.attnum)
@@ -54,10 +53,16 @@
                               FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype <> 'n')))
           FROM pg_type t WHERE t.oid = $2)
     WHEN 'pg_trigger'::regclass THEN (
-        SELECT jsonb_build_object('trigger', pg_get_triggerdef(t.oid)) FROM pg_trigger t WHERE t.oid = $2)
+        SELECT jsonb_strip_nulls(jsonb_build_object('trigger', pg_get_triggerdef(t.oid), 'fires',
+                   CASE WHEN t.tgenabled IN ('A', 'R')
+                        THEN jsonb_build_array(jsonb_build_array('trigger', t.tgname, t.tgenabled)) END))
+          FROM pg_trigger t WHERE t.oid = $2)
     WHEN 'pg_constraint'::regclass THEN (
         SELECT jsonb_build_object('constraint', pg_get_constraintdef(k.oid)) FROM pg_constraint k WHERE k.oid = $2)
     WHEN 'pg_rewrite'::regclass THEN (
         SELECT jsonb_build_object('rule', pg_get_ruledef(r.oid)) FROM pg_rewrite r WHERE r.oid = $2)
+    WHEN 'pg_extension'::regclass THEN (
+        SELECT jsonb_build_object('version', e.extversion, 'schema', e.extnamespace::regnamespace::text)
+          FROM pg_extension e WHERE e.oid = $2)
     WHEN 'pg_statistic_ext'::regclass THEN jsonb_build_object('statistics', pg_get_statisticsobjdef($2))
     END

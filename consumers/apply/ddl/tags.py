@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from consumers.apply.ddl.tokens import Statement, Token
@@ -22,9 +23,7 @@ _OTHER_TAGS: Final = {
     "reassign": "REASSIGN OWNED",
 }  # fmt: skip
 _QUERY_STARTS: Final = ("select", "with", "values", "table", "execute")
-WITHOUT_EVENTS: Final = frozenset(
-    {"ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "EVENT TRIGGER", "SYSTEM"}
-)
+WITHOUT_EVENTS: Final = frozenset({"ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "EVENT TRIGGER", "SYSTEM"})
 """Kinds of objects whose DDL fires no event trigger."""
 
 
@@ -56,7 +55,7 @@ def may_be_silent(statement: Statement) -> bool:
     words = statement.tokens
     return any(
         a.is_word("if") and (b.is_word("exists") or b.is_word("not"))
-        for a, b in zip(words, words[1:], strict=False)
+        for a, b in itertools.pairwise(words)
         if a.depth == 0
     )
 
@@ -87,5 +86,5 @@ def _has_query(statement: Statement) -> bool:
     tokens: tuple[Token, ...] = statement.tokens
     return any(
         token.depth == 0 and token.is_word("as") and (after.is_word(*_QUERY_STARTS) or after.is_symbol("("))
-        for token, after in zip(tokens, tokens[1:], strict=False)
+        for token, after in itertools.pairwise(tokens)
     )

@@ -81,7 +81,10 @@ class Statement:
 _SPACE: Final = re.compile(r"[ \t\n\r\f\v]+")
 _LINE_COMMENT: Final = re.compile(r"--[^\n\r]*")
 _WORD: Final = re.compile(r"[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*")
-_NUMBER: Final = re.compile(r"(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?)")
+_NUMBER: Final = re.compile(
+    r"0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+"
+    r"|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?"
+)
 _DOLLAR: Final = re.compile(r"\$(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_\u0080-\U0010ffff]*)?\$")
 _PARAMETER: Final = re.compile(r"\$[0-9]+")
 _OPERATOR: Final = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
@@ -100,7 +103,7 @@ def tokenize(text: str, *, standard_strings: bool = True) -> tuple[Token, ...]:
     """
     if "\0" in text:
         raise Unreadable("a zero byte")
-    return tuple(_tokens(text, standard_strings))
+    return tuple(_tokens(text, standard_strings=standard_strings))
 
 
 def split(text: str, *, standard_strings: bool = True) -> list[Statement]:
@@ -136,14 +139,14 @@ def _close(text: str, tokens: list[Token], found: list[Statement]) -> None:
         found.append(Statement(text[tokens[0].start : tokens[-1].end], tuple(tokens)))
 
 
-def _tokens(text: str, standard_strings: bool) -> Iterator[Token]:
+def _tokens(text: str, *, standard_strings: bool) -> Iterator[Token]:
     place, depth = 0, 0
     while place < len(text):
         skipped = _skip(text, place)
         if skipped > place:
             place = skipped
             continue
-        kind, value, end = _next(text, place, standard_strings)
+        kind, value, end = _next(text, place, standard_strings=standard_strings)
         if kind is Kind.SYMBOL and value in _CLOSING:
             depth -= 1
             if depth < 0:
@@ -174,7 +177,7 @@ def _skip(text: str, place: int) -> int:
     return at
 
 
-def _next(text: str, place: int, standard_strings: bool) -> tuple[Kind, str, int]:
+def _next(text: str, place: int, *, standard_strings: bool) -> tuple[Kind, str, int]:
     prefix = _PREFIXED.match(text, place)
     if prefix:
         return _prefixed(text, place, prefix.group())

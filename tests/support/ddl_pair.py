@@ -1,0 +1,112 @@
+"""A prepared register and its standby on one server: schema changes go through the real notes, planner and replay."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from consumers.apply import Applier, Decoder, prepare_session
+from consumers.apply.ddl.decisions import Decision, Pending, Undecided
+from consumers.load.finish import silence
+from consumers.load.state import TABLES
+from data_embassy.postgres import Connection
+from deploy.local.compare import compare_databases
+from tests.support.decoded_register import PgOutput, Transaction
+from tests.support.prepared_register import prepared_register
+from tests.support.register_pair import connect
+from tests.support.system import PlainPostgres
+
+_OWN_TRIGGERS = ("data_embassy_ddl_command_end", "data_embassy_sql_drop", "data_embassy_table_rewrite")
+
+
+@dataclass
+class DdlPair:
+    """The register as its users see it, and the standby as the receiver writes it."""
+
+    dsn_of_register: str
+    register: Connection
+    """Autocommitting, with a user's ordinary settings."""
+    standby: Connection
+    reader: Connection
+    output: PgOutput
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    applier: Applier = field(init=False)
+    waiting: list[Transaction] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """The applier of a receiver that just started."""
+        self.applier = Applier(self.standby, decide=lambda number, _: self.decisions.get(number))
+
+    def run(self, *strings: str) -> None:
+        """Run each as a client's string of its own."""
+        for string in strings:
+            self.register.execute(string.encode())
+
+    def follow(self) -> Pending | None:
+        """Apply everything that waits, each transaction in a commit of its own; what stops, waits again."""
+        self.waiting += self.output.transactions()
+        decoder = Decoder(self.output.schemas)
+        while self.waiting:
+            one = self.waiting[0]
+            try:
+                self.applier.apply(decoder.decode(one.values, [one.frame]))
+            except Undecided as stop:
+                self.standby.rollback()
+                self.applier.forget()
+                return stop.pending
+            self.standby.commit()
+            self.waiting.pop(0)
+        return None
+
+    def differences(self) -> list[str]:
+        """What differs in tables, columns, constraints, indexes, views and rows."""
+        with connect(self.dsn_of_register) as home, self.reader.transaction():
+            found = compare_databases(home, self.reader, leave_out=("data_embassy", "pulse"))
+        return [f"{one.table}: {one.reason}" for one in found if not one.equal]
+
+    def query(self, query: str, *, at_home: bool = False) -> list[tuple[object, ...]]:
+        """Rows at the standby, or at the register."""
+        return (self.register if at_home else self.reader).execute(query.encode()).fetchall()
+
+
+@contextmanager
+def ddl_pair(server: PlainPostgres, folder: Path, *, schema: str) -> Iterator[DdlPair]:
+    """The pair, filled by `schema`; the register's default search_path is PostgreSQL's."""
+    with prepared_register(server, folder, schema=schema) as one:
+        name = one.register.name
+        copy = f"s{secrets.token_hex(6)}"
+        slot = f"ddl_{name}"
+        with psycopg.connect(server.dsn(), autocommit=True) as control:
+            control.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(copy), sql.Identifier(name))
+            )
+            try:
+                _make_standby(server.dsn(copy))
+                with (
+                    connect(server.dsn(name), autocommit=True) as decoding,
+                    psycopg.connect(server.dsn(name), autocommit=True) as register,
+                    connect(server.dsn(copy)) as standby,
+                    connect(server.dsn(copy), autocommit=True) as reader,
+                ):
+                    decoding.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
+                    prepare_session(standby)
+                    output = PgOutput(decoding, slot, "data_embassy")
+                    yield DdlPair(server.dsn(name), register, standby, reader, output)
+                    # One that failed may still hold its transaction.
+                    standby.rollback()
+                    decoding.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
+            finally:
+                control.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy)))
+
+
+def _make_standby(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        for trigger in _OWN_TRIGGERS:
+            connection.execute(sql.SQL("DROP EVENT TRIGGER {}").format(sql.Identifier(trigger)))
+        connection.execute("DROP PUBLICATION data_embassy")
+        connection.execute(TABLES)
+        silence(connection)
