@@ -59,7 +59,8 @@ def ensure_topics(broker: Broker | Link, topics: dict[str, dict[str, str]], *, r
     """
     if not topics:
         return []
-    admin = AdminClient(client_settings(broker))
+    # A broker that does not answer is said once, by the error, not by the library at every try.
+    admin = AdminClient(client_settings(broker) | {"log_level": 0})
     wanted = [
         NewTopic(name, num_partitions=1, replication_factor=replication, config=config)
         for name, config in topics.items()

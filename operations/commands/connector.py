@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from data_embassy.config import load_site, site_folder
-from data_embassy.errors import CheckFailed, ConfigError
-
-if TYPE_CHECKING:
-    from connectors.client import ConnectClient
-    from data_embassy.config import Site
+from data_embassy.config import open_site, site_folder
+from data_embassy.errors import CheckFailed
 
 app = typer.Typer(help="Capture connectors of this site's registers.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The register's name.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _client(site: Site) -> ConnectClient:
-    from connectors.client import ConnectClient
-
-    if site.connect is None:
-        raise ConfigError("only home has connectors", remedy="run the command at home: embassy --site HOME connector")
-    return ConnectClient(site.connect.url)
-
-
 @app.command()
 def plan(name: Name, *, as_json: Json = False) -> None:
     """Print what `apply` would make so, and what differs from it now. Changes nothing."""
+    from connectors.apply import connect_client
     from connectors.plan import plan as make_plan
 
-    site = load_site(site_folder(None))
+    site = open_site(site_folder(None))
     wanted = make_plan(site, name)
-    with _client(site) as client:
+    with connect_client(site) as client:
         found = client.config(wanted.name)
     present = {key: value for key, value in (found or {}).items() if key != "name"}
     keys = sorted(wanted.config.keys() | present.keys())
@@ -54,30 +43,26 @@ def plan(name: Name, *, as_json: Json = False) -> None:
 @app.command()
 def apply(name: Name, *, as_json: Json = False) -> None:
     """Create the register's home topics and its connector, or change the connector; may be repeated."""
-    from connectors.plan import plan as make_plan
-    from data_embassy.kafka import ensure_topics
+    from connectors.apply import apply_connector
+    from connectors.plan import connector_name
 
-    site = load_site(site_folder(None))
-    wanted = make_plan(site, name)
-    created = ensure_topics(site.kafka, wanted.topics)
-    with _client(site) as client:
-        client.put(wanted.name, wanted.config)
-        client.restart_failed(wanted.name)
+    created = apply_connector(open_site(site_folder(None)), name)
     if as_json:
-        print(json.dumps({"connector": wanted.name, "topics_created": created}))
+        print(json.dumps({"connector": connector_name(name), "topics_created": created}))
     else:
-        print(f"{wanted.name} applied" + (f"; created {', '.join(created)}" if created else ""))
+        print(f"{connector_name(name)} applied" + (f"; created {', '.join(created)}" if created else ""))
 
 
 @app.command()
 def status(name: Name, *, as_json: Json = False) -> None:
     """Show whether capture runs, and why not; exit code 1 when it does not."""
+    from connectors.apply import connect_client
     from connectors.plan import connector_name
     from connectors.watch import health_folder, read_health
 
-    site = load_site(site_folder(None))
+    site = open_site(site_folder(None))
     site.register(name)
-    with _client(site) as client:
+    with connect_client(site) as client:
         found = client.status(connector_name(name))
     known = read_health(health_folder(site), name)
     cause = found.cause or (known.cause if known is not None and not found.is_running else None)
@@ -93,10 +78,11 @@ def status(name: Name, *, as_json: Json = False) -> None:
 @app.command()
 def remove(name: Name) -> None:
     """Delete the connector. The slot and the topics stay; the slot holds back the register's WAL until they go too."""
+    from connectors.apply import connect_client
     from connectors.plan import connector_name
 
-    site = load_site(site_folder(None))
+    site = open_site(site_folder(None))
     site.register(name)
-    with _client(site) as client:
+    with connect_client(site) as client:
         was_there = client.remove(connector_name(name))
     print(f"{connector_name(name)} {'removed' if was_there else 'was not there'}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data_embassy.config import load_site, site_folder
+from data_embassy.config import open_site, site_folder
 from data_embassy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,24 +22,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command("list")
 def list_registers(*, as_json: Json = False) -> None:
-    """List the registers that have a contract at this site."""
-    site = load_site(site_folder(None))
-    rows = [
-        {
-            "name": register.name,
-            "lane": register.lane,
-            "tier": register.tier,
-            "source": None
-            if register.source is None
-            else f"{register.source.capture.host}:{register.source.capture.port}/{register.source.capture.database}",
-        }
-        for register in site.registers.values()
-    ]
+    """List the registers of this site: state, tier, lane, source, pause. Asks files only, so it works in the dark."""
+    from operations.onboarding.listing import list_registers as found
+
+    rows = found(open_site(site_folder(None)))
     if as_json:
-        print(json.dumps(rows))
+        print(json.dumps([dataclasses.asdict(row) for row in rows]))
         return
     for row in rows:
-        print(f"{row['name']:<24} tier {row['tier']}  lane {row['lane']}  {row['source'] or ''}".rstrip())
+        print("\n".join(row.lines()))
 
 
 @app.command()
@@ -47,16 +38,19 @@ def prepare(
     name: Name,
     *,
     print_sql: Annotated[bool, typer.Option("--print-sql", help="Print the SQL that the register's DBA runs.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Print the SQL that takes everything back.")] = False,
 ) -> None:
     """Print what the register's DBA reads and runs once, as a superuser in the register's database."""
-    from connectors.prepare import prepare_sql
+    from connectors.prepare import prepare_sql, undo_sql
 
     if not print_sql:
+        way_back = " --undo" if undo else ""
         raise ConfigError(
             "preparation is the DBA's own act: this program holds no superuser's password",
-            remedy=f"embassy register prepare {name} --print-sql | psql -X -v ON_ERROR_STOP=1 -d DATABASE",
+            remedy=f"embassy register prepare {name} --print-sql{way_back} | psql -X -v ON_ERROR_STOP=1 -d DATABASE",
         )
-    print(prepare_sql(load_site(site_folder(None)).register(name)), end="")
+    register = open_site(site_folder(None)).register(name)
+    print(undo_sql(register) if undo else prepare_sql(register), end="")
 
 
 @app.command()
@@ -70,27 +64,33 @@ def snapshot(
         int | None,
         typer.Option("--after-generation", min=0, help="Only if asked for: the last generation that was taken."),
     ] = None,
+    is_capture_left: Annotated[
+        bool, typer.Option("--leave-capture", help="Do not apply the connector afterwards.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Take a new generation: one exact snapshot of the register into its home topic."""
+    """Take a new generation: one exact snapshot of the register into its home topic. Then capture begins or goes on."""
+    from operations.onboarding.add import begin_capture
     from pipelines.snapshot import Options, take_snapshot
 
     def report(progress: Progress) -> None:
         line = json.dumps(dataclasses.asdict(progress)) if as_json else _line(progress)
         print(line, flush=True)
 
-    site = load_site(site_folder(None))
+    site = open_site(site_folder(None))
     options = Options(slot_seconds_max=slot_seconds, after_generation=after_generation)
     taken = take_snapshot(site, site.register(name), report=report, options=options)
     if as_json:
         print(
             json.dumps(dataclasses.asdict(taken) | {"phase": "done", "consistent_point": str(taken.consistent_point)})
         )
-        return
-    print(
-        f"{name}: generation {taken.generation} complete in {taken.seconds:.1f} s: {taken.tables} tables, "
-        f"{taken.rows} rows, {taken.bytes / 1e6:.1f} MB, consistent point {taken.consistent_point}"
-    )
+    else:
+        print(
+            f"{name}: generation {taken.generation} complete in {taken.seconds:.1f} s: {taken.tables} tables, "
+            f"{taken.rows} rows, {taken.bytes / 1e6:.1f} MB, consistent point {taken.consistent_point}"
+        )
+    if not is_capture_left:
+        begin_capture(site, name)
 
 
 def _line(progress: Progress) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 
 import typer
 
-from data_embassy.config import load_site, site_folder
+from data_embassy.config import open_site, site_folder
 
 app = typer.Typer(help="This site's processes, in the foreground.", no_args_is_help=True)
 
@@ -16,7 +16,7 @@ def forward() -> None:
     """Home: seal what the registers change and append it to the lanes."""
     from pipelines.app import run_forward
 
-    run_forward(load_site(site_folder(None)))
+    run_forward(open_site(site_folder(None)))
 
 
 @app.command()
@@ -25,7 +25,7 @@ def pulse() -> None:
     from connectors.watch import watch
     from pipelines.pulse import run_pulse
 
-    site = load_site(site_folder(None))
+    site = open_site(site_folder(None))
     run_pulse(site, loops=(partial(watch, site),))
 
 
@@ -34,4 +34,4 @@ def receive() -> None:
     """Embassy: open the lanes and keep the standbys warm."""
     from consumers.receive import run_receive
 
-    run_receive(load_site(site_folder(None)))
+    run_receive(open_site(site_folder(None)))

@@ -31,7 +31,7 @@ PROGRAM = """
 import os, sys
 os.environ["EMBASSY_SITE"] = sys.argv[1]
 from operations.commands.register import app
-app(["snapshot", sys.argv[2]])
+app(["snapshot", sys.argv[2], "--leave-capture"])
 """
 POINTS = [
     "after-slot",

@@ -1,0 +1,197 @@
+"""Write a register's contract and its secrets, so that the site's workers take it up within a second or two."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from data_embassy.config import (
+    PasswordFile,
+    Postgres,
+    Register,
+    Secret,
+    Site,
+    contract_path,
+    read_contract,
+    sync_folder,
+    write_atomically,
+)
+from data_embassy.errors import ConfigError, ContractError
+from operations.onboarding.dsn import Address
+
+_ROLES: Final = ("capture", "pulse")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an operator asks for; None where a register under contract already is to stay as it is."""
+
+    name: str
+    lane: str | None = None
+    tier: int | None = None
+    address: Address | None = None
+    passwords: dict[str, Secret] | None = None
+    """By role, `capture` and `pulse`."""
+    password_files: dict[str, Path] | None = None
+    """Where they came from: a file among the site's secrets is named as it is."""
+    text: str | None = None
+    """A whole contract."""
+
+
+def take(site: Site, asked: Asked) -> tuple[Register, bool]:
+    """The register under contract, and whether it is newly so; passwords that were given are stored in either case.
+
+    Raises ContractError when the site has another contract of that name, or what was asked makes no contract.
+    """
+    path = contract_path(site.folder, asked.name)
+    refuse_removing(site, asked.name)
+    if asked.name in site.faults:
+        raise site.faults[asked.name]
+    known = site.registers.get(asked.name)
+    if known is not None:
+        _refuse_other(known, asked, path)
+        _store_passwords(known, asked)
+        return known, False
+    text = asked.text if asked.text is not None else _compose(site, asked)
+    register = _validate(site, asked.name, text)
+    if register.lane in {one.lane for one in site.registers.values()}:
+        raise ContractError(f"lane {register.lane} belongs to another register", remedy="give another --lane")
+    _store_passwords(register, asked)
+    write_atomically(path, text)
+    return register, True
+
+
+def removing_path(site: Site, name: str) -> Path:
+    """Where the contract of a register stands while it is being removed."""
+    return site.state / "removing" / f"{name}.toml"
+
+
+def refuse_removing(site: Site, name: str) -> None:
+    """Raise ContractError for a register whose removal was begun."""
+    if removing_path(site, name).exists():
+        raise ContractError(f"{name} is being removed", remedy=f"embassy register remove {name} --yes")
+
+
+def _compose(site: Site, asked: Asked) -> str:
+    lines = [f"# Contract of the register {asked.name} at {site.name}. Written by `embassy register add`."]
+    if site.role == "embassy":
+        if asked.lane is None:
+            raise ConfigError(
+                f"{asked.name} has no contract here, and its lane was not given",
+                remedy=f"at home: embassy register add {asked.name} prints the line for the embassy",
+            )
+        return "\n".join([*lines, f'lane = "{asked.lane}"', f"tier = {asked.tier or 1}", ""])
+    if asked.address is None:
+        raise ConfigError(
+            f"{asked.name} has no contract here, and its source was not given",
+            remedy=f"embassy register add {asked.name} --dsn postgresql://HOST:5432/DATABASE --tier 1",
+        )
+    address = asked.address
+    lines += [f"lane = {_quoted(asked.lane or secrets.token_hex(8))}", f"tier = {asked.tier or 1}", "", "[source]"]
+    lines += [f"host = {_quoted(address.host)}", f"port = {address.port}", f"database = {_quoted(address.database)}"]
+    if address.user is not None:
+        lines.append(f"capture_user = {_quoted(address.user)}")
+    given = _given(asked)
+    for role in _ROLES:
+        if role in given:
+            file = _file_among_secrets(site, asked, role) or _secret_path(site, asked.name, role)
+            lines.append(f"{role}_password_file = {_quoted(os.path.relpath(file, site.folder))}")
+    return "\n".join([*lines, ""])
+
+
+def _quoted(text: str) -> str:
+    # A basic string of TOML is written like one of JSON; DEL is the one sign that only TOML wants escaped.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _given(asked: Asked) -> dict[str, Secret]:
+    found = dict(asked.passwords or {})
+    if asked.address is not None and asked.address.password is not None:
+        found.setdefault("capture", asked.address.password)
+    return found
+
+
+def _secret_path(site: Site, name: str, role: str) -> Path:
+    return site.folder / "secrets" / f"{name}-{role}"
+
+
+def _file_among_secrets(site: Site, asked: Asked, role: str) -> Path | None:
+    """A password file that can be named as it is: Kafka Connect reads files of that folder, to the last byte."""
+    file = (asked.password_files or {}).get(role)
+    if file is None or file.absolute().parent != (site.folder / "secrets").absolute():
+        return None
+    return file.absolute() if not file.read_text(encoding="utf-8").endswith(("\n", "\r")) else None
+
+
+def _store_passwords(register: Register, asked: Asked) -> None:
+    if register.source is None:
+        return
+    targets: dict[str, Postgres] = {"capture": register.source.capture, "pulse": register.source.pulse}
+    for role, secret in _given(asked).items():
+        password = targets[role].password
+        if password is None:
+            raise ContractError(
+                f"the contract of {register.name} names no {role}_password_file",
+                remedy=f'write {role}_password_file = "secrets/{register.name}-{role}" into its [source], then again',
+            )
+        if not _holds(password, secret):
+            write_atomically(password.path, secret.reveal())
+
+
+def _holds(password: PasswordFile, secret: Secret) -> bool:
+    try:
+        return password.read().reveal() == secret.reveal()
+    except ConfigError:
+        return False
+
+
+def _validate(site: Site, name: str, text: str) -> Register:
+    problems: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="embassy-") as folder:
+        draft = Path(folder) / f"{name}.toml"
+        draft.write_text(text, encoding="utf-8")
+        register = read_contract(draft, site.folder, problems, is_home=site.role == "home")
+    if problems:
+        lines = "\n  ".join(problem.replace(str(draft), "contract") for problem in problems)
+        raise ContractError(f"this makes no contract:\n  {lines}", remedy="correct what was given")
+    return register
+
+
+def _refuse_other(known: Register, asked: Asked, path: Path) -> None:
+    differs = [
+        name
+        for name, is_same in (
+            ("lane", asked.lane in (None, known.lane)),
+            ("tier", asked.tier in (None, known.tier)),
+            ("source", asked.address is None or _is_at(known, asked.address)),
+            ("contract", asked.text is None or (path.exists() and path.read_text(encoding="utf-8") == asked.text)),
+        )
+        if not is_same
+    ]
+    if differs:
+        raise ContractError(
+            f"{known.name} is under contract already, with another {' and '.join(differs)}",
+            remedy=f"edit {path}, or choose another name",
+        )
+
+
+def _is_at(known: Register, address: Address) -> bool:
+    source = known.source
+    return source is not None and (
+        (source.capture.host, source.capture.port, source.capture.database)
+        == (address.host, address.port, address.database)
+        and address.user in (None, source.capture.user)
+    )
+
+
+def move_to_removing(site: Site, name: str) -> None:
+    """Take a contract away from the workers, keeping it for the steps of the removal. Raises ConfigError."""
+    path, kept = contract_path(site.folder, name), removing_path(site, name)
+    write_atomically(kept, path.read_text(encoding="utf-8"))
+    path.unlink()
+    sync_folder(path.parent)
