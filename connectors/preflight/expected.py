@@ -12,8 +12,11 @@ _FUNCTION: Final = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _TABLE: Final = re.compile(
-    r"^CREATE (?P<unlogged>UNLOGGED )?TABLE IF NOT EXISTS data_embassy\.(?P<name>\w+)", re.MULTILINE
+    r"^CREATE (?P<unlogged>UNLOGGED )?TABLE IF NOT EXISTS data_embassy\.(?P<name>\w+) (?P<columns>\(.*?;)",
+    re.MULTILINE | re.DOTALL,
 )
+_COMMENT: Final = re.compile(r"--.*$", re.MULTILINE)
+_COLUMN: Final = re.compile(r"(?:^ {4}|^\(|, )(?P<name>[a-z_]+) [a-z\"]", re.MULTILINE)
 _OPTION: Final = re.compile(r"\bSET (?P<name>\w+) = (?:'(?P<text>[^']*)'|(?P<word>\w+(?:, \w+)*))")
 _SETTING: Final = re.compile(
     r"^ALTER ROLE (?P<role>\"(?:[^\"]|\"\")+\") IN DATABASE .* SET \"(?P<key>\w+)\" TO '(?P<value>.*)';$", re.MULTILINE
@@ -32,12 +35,19 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table as the script makes it."""
+
+    is_unlogged: bool
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What stands in a database after its preparation."""
 
     functions: dict[str, Function]
-    tables: dict[str, bool]
-    """By name: whether the table is unlogged."""
+    tables: dict[str, Table]
     settings: dict[str, dict[str, str]]
     """By quoted role: settings in this database."""
 
@@ -57,5 +67,11 @@ def expected(script: str) -> Expected:
     settings: dict[str, dict[str, str]] = {}
     for match in _SETTING.finditer(script):
         settings.setdefault(match["role"], {})[match["key"]] = match["value"].replace("''", "'")
-    tables = {match["name"]: match["unlogged"] is not None for match in _TABLE.finditer(script)}
+    tables = {
+        match["name"]: Table(
+            is_unlogged=match["unlogged"] is not None,
+            columns=frozenset(column["name"] for column in _COLUMN.finditer(match["columns"])),
+        )
+        for match in _TABLE.finditer(_COMMENT.sub("", script))
+    }
     return Expected(functions=functions, tables=tables, settings=settings)

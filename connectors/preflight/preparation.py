@@ -184,7 +184,10 @@ def judge_functions(rows: Sequence[Row], context: Context, wanted: Expected) -> 
 
 
 _RELATIONS: Final = """
-SELECT c.relname::text AS name, c.relpersistence AS persistence, r.rolsuper AS owner_is_superuser,
+SELECT c.relname::text AS name, c.relpersistence AS persistence,
+       ARRAY(SELECT a.attname::text FROM pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+       r.rolsuper AS owner_is_superuser,
        c.relrowsecurity AS has_policies,
        EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
          OR EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid) AS is_hooked,
@@ -203,14 +206,20 @@ def judge_relations(rows: Sequence[Row], context: Context, wanted: Expected) -> 
     if not context.is_prepared:
         return
     found = {row["name"]: row for row in rows}
-    for name, is_unlogged in wanted.tables.items():
+    for name, table in wanted.tables.items():
         row = found.get(name)
         about = f"table data_embassy.{name}"
         if row is None:
             yield stop("schema", about, "it is missing", context.prepare)
             continue
-        if row["persistence"] != ("u" if is_unlogged else "p"):
-            word = "UNLOGGED" if is_unlogged else "LOGGED"
+        if frozenset(row["columns"]) != table.columns:
+            yield stop(
+                "schema", about, "its columns are not those of this version: altered, or made by another version",
+                f"what another version made: {context.prepare} with --undo, then without; then a new generation:"
+                f" embassy register snapshot {context.register}",
+            )  # fmt: skip
+        if row["persistence"] != ("u" if table.is_unlogged else "p"):
+            word = "UNLOGGED" if table.is_unlogged else "LOGGED"
             yield stop("schema", about, f"it is no longer {word}", f"ALTER TABLE data_embassy.{name} SET {word}")
         if row["is_hooked"] or row["has_policies"]:
             yield stop(

@@ -45,11 +45,13 @@ def judge_identity(rows: Sequence[Row], context: Context) -> Iterator[Finding]:
     for row in rows:
         about = f"table {row['name']}"
         if row["has_virtual"] and (row["unidentified"] or row["relreplident"] == "f"):
+            has_key = not row["unidentified"] and row["has_key"]
             yield stop(
-                "identity", about, "it has virtual generated columns and no key: once published, every UPDATE and"
-                " DELETE on it would fail",
-                "add a primary key, or make the columns STORED; if it has REPLICA IDENTITY FULL and a key:"
-                f" ALTER TABLE {row['name']} REPLICA IDENTITY DEFAULT",
+                "identity", about, "it has virtual generated columns and "
+                + ("REPLICA IDENTITY FULL" if has_key else "no key")
+                + ": once published, every UPDATE and DELETE on it would fail",
+                f"ALTER TABLE {row['name']} REPLICA IDENTITY DEFAULT" if has_key
+                else "add a primary key (and REPLICA IDENTITY DEFAULT), or make the columns STORED",
             )  # fmt: skip
         elif row["unidentified"] and context.is_prepared:
             yield stop(
@@ -117,7 +119,7 @@ def judge_shape(rows: Sequence[Row], context: Context) -> Iterator[Finding]:
     """Row security and inheritance."""
     for row in rows:
         about = f"table {row['name']}"
-        if row["relforcerowsecurity"]:
+        if row["relrowsecurity"] and row["relforcerowsecurity"]:
             yield warn(
                 "shape", about, "row security is forced on its owner: the embassy's role owns the standby's tables and"
                 " needs BYPASSRLS, otherwise it stops here",

@@ -208,8 +208,8 @@ def judge_superuser_only(rows: Sequence[Row], _context: Context) -> Iterator[Fin
         else:
             remedy = "package it as an extension with trusted = true in its control file, at both sites, or drop it"
         yield stop(
-            "superuser_only", row["name"], f"only a superuser may make a {row['kind']}: the embassy's role is none, its"
-            " load would stop here", remedy,
+            "superuser_only", row["name"], f"{row['kind']}: only a superuser may make it, the embassy's role is none"
+            " and its load would stop here", remedy,
         )  # fmt: skip
 
 

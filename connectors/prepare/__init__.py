@@ -1,4 +1,4 @@
-"""The SQL that a DBA reads and runs once in a register's database, filled in from the register's contract."""
+"""The SQL that a DBA reads and runs in a register's database, filled in from its contract, and what takes it back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data_embassy.postgres import PINNED_SETTINGS
 
 _QUOTE: Final = "$data_embassy$"
 _TOKEN: Final = re.compile(
-    r""":(?:"(capture_role|pulse_role|database|publication)"|'(capture_role|pulse_role|publication)'|(pinned_settings)\b)"""
+    r""":(?:"(capture_role|pulse_role|database|publication)"|'(capture_role|pulse_role|publication|slot)'|(pinned_settings)\b)"""
 )
 _UNLIMITED: Final = {
     "statement_timeout": "0",
@@ -25,6 +25,15 @@ _UNLIMITED: Final = {
 
 def prepare_sql(register: Register) -> str:
     """The script for this register; raises ContractError when the site has no access to its source."""
+    return _filled("register.sql", register)
+
+
+def undo_sql(register: Register) -> str:
+    """The script that takes everything back; raises ContractError when the site has no access to its source."""
+    return _filled("undo.sql", register)
+
+
+def _filled(file: str, register: Register) -> str:
     source = register.source
     if source is None:
         raise ContractError(
@@ -36,6 +45,7 @@ def prepare_sql(register: Register) -> str:
         "pulse_role": source.pulse.user,
         "database": source.capture.database,
         "publication": source.publication,
+        "slot": source.slot,
     }
     for name in names.values():
         _check(name)
@@ -49,7 +59,7 @@ def prepare_sql(register: Register) -> str:
             return settings
         return identifier(names[match[1]]) if match[1] else literal(names[match[2]])
 
-    return _TOKEN.sub(fill, template())
+    return _TOKEN.sub(fill, template(file))
 
 
 def _set(role: str, database: str, settings: dict[str, str]) -> list[str]:
@@ -57,9 +67,9 @@ def _set(role: str, database: str, settings: dict[str, str]) -> list[str]:
     return [f"{where} SET {identifier(key)} TO {literal(value)};" for key, value in settings.items()]
 
 
-def template() -> str:
-    """The reviewed text with its places still open."""
-    return files("connectors.prepare").joinpath("register.sql").read_text(encoding="utf-8")
+def template(file: str = "register.sql") -> str:
+    """A reviewed text with its places still open."""
+    return files("connectors.prepare").joinpath(file).read_text(encoding="utf-8")
 
 
 def identifier(name: str) -> str:

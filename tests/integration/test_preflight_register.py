@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from connectors.preflight import Report
+from connectors.prepare import undo_sql
 from tests.support.preflight_register import Candidate, candidate, find
 from tests.support.system import PlainPostgres
 
@@ -23,6 +24,7 @@ ALTER TABLE keyless ALTER large SET STORAGE EXTERNAL;
 INSERT INTO keyless SELECT i, repeat('x', 20000) FROM generate_series(1, 50) i;
 CREATE TABLE virtual_full (id integer PRIMARY KEY, b integer GENERATED ALWAYS AS (id + 1) VIRTUAL);
 ALTER TABLE virtual_full REPLICA IDENTITY FULL;
+CREATE TABLE virtual_keyless (a integer, b integer GENERATED ALWAYS AS (a + 1) VIRTUAL);
 CREATE UNLOGGED TABLE not_logged (id integer PRIMARY KEY);
 CREATE TABLE wide_key (id text PRIMARY KEY); ALTER TABLE wide_key ALTER id SET STORAGE EXTERNAL;
 CREATE TABLE long_key (id text PRIMARY KEY); INSERT INTO long_key SELECT repeat(md5(i::text), 20) FROM
@@ -34,7 +36,8 @@ CREATE DOMAIN named AS regtype; CREATE TYPE pair AS (a named, b integer); ALTER 
 CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE TABLE by_enum (m mood, id integer) PARTITION BY HASH (m);
 CREATE TABLE "Ümlaut ""x"" y" (id integer PRIMARY KEY); ALTER TABLE "Ümlaut ""x"" y" ENABLE ROW LEVEL SECURITY;
-CREATE TABLE forced (id integer PRIMARY KEY); ALTER TABLE forced FORCE ROW LEVEL SECURITY;
+CREATE TABLE forced (id integer PRIMARY KEY); ALTER TABLE forced ENABLE ROW LEVEL SECURITY;
+ALTER TABLE forced FORCE ROW LEVEL SECURITY;
 CREATE TABLE parent (id integer PRIMARY KEY); CREATE TABLE child (PRIMARY KEY (id)) INHERITS (parent);
 CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER acts BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION act();
@@ -89,6 +92,7 @@ def test_the_command_says_it_in_json_and_in_words(clean: Candidate):
         ("info", "identity", "table public.keyless", "REPLICA IDENTITY FULL", "primary key"),
         ("warn", "identity_cost", "table public.keyless", "more WAL per UPDATE", "primary key"),
         ("stop", "identity", "table public.virtual_full", "UPDATE and DELETE on it would fail", "IDENTITY DEFAULT"),
+        ("stop", "identity", "table public.virtual_keyless", "no key", "primary key"),
         ("warn", "not_carried", "table public.not_logged", "unlogged", "SET LOGGED"),
         ("warn", "not_carried", "foreign table public.far", "live elsewhere", "register of its own"),
         ("warn", "wide_keys", "column public.wide_key.id", "EXTERNAL", "shorter key"),
@@ -154,6 +158,8 @@ def test_widths_come_from_statistics_once_they_can_be_read(postgres: PlainPostgr
          "ALTER FUNCTION data_embassy.beat() OWNER TO postgres"),
         ("CREATE FUNCTION data_embassy.more() RETURNS void LANGUAGE sql AS ''", "schema",
          "function data_embassy.more", "warn", "DROP FUNCTION data_embassy.more()"),
+        ("ALTER TABLE data_embassy.checkpoint ADD more integer", "schema", "table data_embassy.checkpoint", "stop",
+         "ALTER TABLE data_embassy.checkpoint DROP more"),
         ("ALTER TABLE data_embassy.pulse SET UNLOGGED", "schema", "table data_embassy.pulse", "stop",
          "ALTER TABLE data_embassy.pulse SET LOGGED"),
         ("GRANT INSERT ON data_embassy.ddl TO PUBLIC", "schema", "table data_embassy.ddl", "warn", None),
@@ -230,3 +236,50 @@ def test_a_long_transaction_is_named(clean: Candidate, monkeypatch: pytest.Monke
         connection.execute("SELECT pg_current_xact_id()")
         pid = connection.info.backend_pid
         assert "application payroll" in find(clean.check(), "transactions", f"transaction of pid {pid}").reason
+
+
+UNDO = """
+CREATE TABLE nothing (id integer PRIMARY KEY); ALTER TABLE nothing REPLICA IDENTITY NOTHING;
+CREATE TABLE keyless (a integer);
+CREATE TABLE full_before (id integer PRIMARY KEY); ALTER TABLE full_before REPLICA IDENTITY FULL;
+"""
+STATE = """
+SELECT 'identity ' || relname || ' ' || relreplident::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+   AND relkind = 'r'
+UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^pg_'
+UNION ALL SELECT 'publication ' || pubname FROM pg_publication
+UNION ALL SELECT 'event trigger ' || evtname FROM pg_event_trigger
+UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database()
+UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE current_database() || '%'
+UNION ALL SELECT 'setting ' || setconfig::text FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+   WHERE datname = current_database()
+UNION ALL SELECT 'rights ' || coalesce(datacl::text, '') FROM pg_database WHERE datname = current_database()
+ ORDER BY 1
+"""
+
+
+def test_undo_leaves_the_database_as_it_was(postgres: PlainPostgres, tmp_path: Path):
+    with candidate(postgres, tmp_path, schema=UNDO) as one:
+        before = one.query(STATE)
+        one.prepare()
+        one.run("CREATE TABLE later (a integer)")
+        one.query(f"SELECT pg_create_logical_replication_slot('{one.register.source.slot}', 'pgoutput')")  # type: ignore[union-attr]
+        assert len(one.query(STATE)) > len(before) + 5
+        script = one.command("prepare", one.name, "--print-sql", "--undo").stdout
+        for _ in range(2):  # The second time there is nothing left to do.
+            one.run(script)
+        after = [row for row in one.query(STATE) if row[0] != "identity later d"]
+        # Every database's rights name its owner and PUBLIC once they were ever changed: the same rights, spelt out.
+        spelt = [row for row in after if row[0].startswith("rights ")]
+        assert [row for row in after if row not in spelt] == [row for row in before if not row[0].startswith("rights")]
+        assert one.name not in str(spelt)
+
+
+def test_undo_keeps_roles_that_another_database_needs(postgres: PlainPostgres, tmp_path: Path):
+    with candidate(postgres, tmp_path) as one:
+        one.prepare()
+        with psycopg.connect(postgres.dsn(), autocommit=True) as other:
+            other.execute(f"GRANT CONNECT ON DATABASE postgres TO {one.name}_capture".encode())
+            one.run(undo_sql(one.register))
+            assert [row[0] for row in one.query(STATE) if row[0].startswith("role ")] == [f"role {one.name}_capture"]
+            other.execute(f"REVOKE CONNECT ON DATABASE postgres FROM {one.name}_capture".encode())
