@@ -97,6 +97,10 @@ class DdlNotReplayed(ApplyError):
     """The register's schema changed; this version does not replay schema changes."""
 
 
+class RepairRefused(ApplyError):
+    """Rows that were sent again do not fit the standby."""
+
+
 class StandbyRefused(ApplyError):
     """PostgreSQL refused a change."""
 

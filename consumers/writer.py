@@ -10,6 +10,7 @@ from consumers.apply import Applier
 from consumers.fetch import Ready
 from consumers.position import StandbyPosition
 from consumers.sequences import Sequences
+from consumers.verify.mend import mend
 from data_embassy import metrics
 from data_embassy.postgres import Connection
 from schemas.records import ChangeSchema
@@ -40,6 +41,8 @@ class GroupWriter:
             return False
         failpoint.hit("before_apply")
         applied = self._applier.apply(ready.decoded)
+        if ready.decoded.repairs:
+            mend(self._connection, [one.row for one in ready.decoded.repairs])
         failpoint.hit("after_apply")
         counts = (applied.inserted, applied.updated, applied.deleted)
         self._rows = (self._rows[0] + counts[0], self._rows[1] + counts[1], self._rows[2] + counts[2])

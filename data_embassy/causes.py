@@ -134,6 +134,7 @@ CAUSES: Final[dict[str, Cause]] = {
     "RegisterWentBack": Cause("The register was restored to an earlier time.", "home", SNAPSHOT, _SOURCE),
     # Applying.
     "DdlNotReplayed": Cause("The register's schema changed.", "home", SNAPSHOT, _SCHEMA),
+    "RepairRefused": Cause("Rows that were sent again do not fit the standby.", "home", SNAPSHOT, _DIFFERS),
     "TableMissing": Cause("The stream changes a table that the standby does not have.", "home", SNAPSHOT, _SCHEMA),
     "ShapeMismatch": Cause("A change's columns are not those of the standby's table.", "home", SNAPSHOT, _SCHEMA),
     "UnidentifiedRow": Cause(

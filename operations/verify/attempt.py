@@ -29,7 +29,7 @@ from data_embassy.types import Lsn
 from operations.verify.answerlog import Answer, AnswerLog
 from operations.verify.bisect import Bisection, Cut, Open, batched
 from operations.verify.compare import Compared, compare_definitions, compare_sequences, compare_tables, sums_of
-from operations.verify.errors import AttemptLost, EmbassySilent, PointBlocked
+from operations.verify.errors import AttemptLost, PointNotReached, PointBlocked
 from operations.verify.model import DifferingRange
 from pipelines.snapshot.errors import SlotTimeout
 from pipelines.snapshot.slot import create_slot
@@ -88,7 +88,7 @@ class Attempt:
         self._heard: list[Answer] = []
 
     def run(self) -> Outcome:
-        """Raises PointBlocked, EmbassySilent, AttemptLost, TransportError."""
+        """Raises PointBlocked, PointNotReached, AttemptLost, TransportError."""
         with ExitStack() as stack:
             under = stack.enter_context(self._connect())
             point = self._take_point(stack, under)
@@ -111,7 +111,7 @@ class Attempt:
         part = self._ask_next({"kind": "end", "report": report})
         try:
             self._await("ended", SILENCE_SECONDS_MAX, part=part)
-        except (EmbassySilent, AttemptLost):
+        except (PointNotReached, AttemptLost):
             return False
         return True
 
@@ -260,7 +260,7 @@ class Attempt:
     def _await_any(
         self, kinds: Sequence[str], seconds: float, *, part: int = 2, is_first: bool = False
     ) -> Mapping[str, Any]:
-        """The next answer of one of these kinds; raises EmbassySilent before the first one, later AttemptLost."""
+        """The next answer of one of these kinds; raises PointNotReached before the first one, later AttemptLost."""
         while True:
             self._heard += self._answers.poll()
             for place, answer in enumerate(self._heard):
@@ -274,7 +274,7 @@ class Attempt:
             self._heard = [one for one in self._heard if one.kind != "working"]
             if self._answers.clock() - self._answers.heard_at > seconds:
                 if is_first:
-                    raise EmbassySilent(
+                    raise PointNotReached(
                         _silence(seconds, self._answers.told),
                         remedy="embassy status, here and at the embassy; behind a backlog: a longer --timeout",
                     )

@@ -17,7 +17,7 @@ class NeverStill(CheckFailed):
     """What was to be compared changed its form again and again."""
 
 
-class EmbassySilent(TransportError):
+class PointNotReached(TransportError):
     """The embassy does not answer. Whether the standby is equal is not known."""
 
 

@@ -93,7 +93,7 @@ def verify(
 ) -> Report:
     """Prove whether the standby equals the register; the report is stored, signed, at both sites.
 
-    Raises PointBlocked, EmbassySilent, NotPrepared, NeverStill, TransportError, ConfigError.
+    Raises PointBlocked, PointNotReached, NotPrepared, NeverStill, TransportError, ConfigError.
     """
     chosen = options or Options()
     if site.role != "home" or site.link is None or register.source is None:
