@@ -71,7 +71,8 @@ class MemoryOutput:
     def __init__(self, lane: LaneLog, random: Random) -> None:
         self._lane, self._random = lane, random
         self._queue: list[tuple[bytes, asyncio.Future[int]]] = []
-        self._is_closed = False
+        self._is_broken = False
+        """A fatal error: nothing that was published later arrives (an idempotent producer leaves no hole)."""
         self._task = asyncio.create_task(self._deliver())
         self._has_more = asyncio.Event()
 
@@ -85,7 +86,7 @@ class MemoryOutput:
     async def close(self, *, wait_seconds: float) -> None:
         """What is in flight arrives or not; nobody is told."""
         self._task.cancel()
-        if not self._lane.is_cut:
+        if not self._lane.is_cut and not self._is_broken:
             for value, _ in self._queue[: self._random.randint(0, len(self._queue))]:
                 self._lane.envelopes.append(value)
         self._queue.clear()
@@ -96,13 +97,9 @@ class MemoryOutput:
                 self._has_more.clear()
                 await self._has_more.wait()
             await asyncio.sleep(self._random.choice([0.0, 0.001, 0.02]))
+            if self._is_broken or (self._lane.is_cut and self._random.random() < 0.1):
+                self._fail()
             if self._lane.is_cut:
-                if self._random.random() < 0.1:
-                    value, future = self._queue.pop(0)
-                    if self._random.random() < 0.5:
-                        self._lane.envelopes.append(value)  # It arrived; its acknowledgement did not.
-                    if not future.done():
-                        future.set_exception(TransportError("the link is cut", remedy="wait"))
                 continue
             if not self._queue:
                 continue
@@ -110,6 +107,16 @@ class MemoryOutput:
             self._lane.envelopes.append(value)
             if not future.done():
                 future.set_result(-1 if self._random.random() < 0.02 else len(self._lane.envelopes) - 1)
+
+    def _fail(self) -> None:
+        """The first that waits arrived, without its acknowledgement, or not; the others did not."""
+        if self._queue and not self._is_broken and self._random.random() < 0.5:
+            self._lane.envelopes.append(self._queue[0][0])
+        self._is_broken = True
+        for _, future in self._queue:
+            if not future.done():
+                future.set_exception(TransportError("the link is cut", remedy="wait"))
+        self._queue.clear()
 
 
 @dataclass

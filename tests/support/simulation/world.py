@@ -175,7 +175,8 @@ class World:
     async def lose_home_tail(self) -> None:
         keeps = self.random.random() < 0.8
         self.register.lose_tail(keeps_confirmed=keeps)
-        self._may_gap = self._may_gap or not keeps
+        # Of two forwarders at once one may have sealed what is lost now, and the other what comes in its place.
+        self._may_gap = self._may_gap or not keeps or len(self.forwarders) > 1
 
     async def kill_forwarder(self) -> None:
         if self.forwarders:
