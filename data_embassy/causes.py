@@ -34,6 +34,8 @@ RESUME: Final = "embassy register resume NAME"
 _IMPORT: Final = "embassy keys import FILE --fingerprint F"
 _FIX: Final = f"remove the cause, then: {RESUME}"
 
+_PREPARE_AGAIN: Final = f"embassy register prepare NAME --print-sql, run by the DBA, then: {SNAPSHOT}"
+
 _ALTERED = "altered-lane"
 _FAULT = "program-fault"
 _KEYS = "keys"
@@ -167,6 +169,65 @@ CAUSES: Final[dict[str, Cause]] = {
     ),
     "ReceiptWentBack": Cause(
         "The embassy states less than it stated before: a copy was rolled back.", "embassy", REPLAY, _DIFFERS
+    ),
+    # The register itself, as home sees it (pipelines/pulse/sentry.py; the plugin's CaptureException.java).
+    "SlotMissing": Cause("The register's replication slot is gone.", "home", SNAPSHOT, _SOURCE),
+    "SlotInvalidated": Cause("The register's server invalidated the replication slot.", "home", SNAPSHOT, _SOURCE),
+    "SlotForeign": Cause("The slot of this name is of another database or plugin.", "home", None, _SOURCE),
+    "PublicationChanged": Cause(
+        "The publication was gone, left something out, or was made again: changes may have passed unseen.",
+        "home",
+        _PREPARE_AGAIN,
+        _SOURCE,
+    ),
+    "EventTriggerChanged": Cause(
+        "An event trigger was off, gone or made again: a schema change may have passed unseen.",
+        "home",
+        _PREPARE_AGAIN,
+        _SOURCE,
+    ),
+    "EventTriggersOff": Cause(
+        "Event triggers are switched off at the register: a schema change may have passed unseen.",
+        "home",
+        f"set event_triggers = on at the register, then: {SNAPSHOT}",
+        _SOURCE,
+    ),
+    "PulseRowLost": Cause("The register's clock row is gone.", "home", _PREPARE_AGAIN, _SOURCE),
+    "RegisterUnprepared": Cause(
+        "The schema data_embassy, or a right on it, is gone from the register.", "home", _PREPARE_AGAIN, _SOURCE
+    ),
+    "HomeTopicMissing": Cause("The home topic was deleted.", "home", "embassy connector apply NAME", _MISSING),
+    "EncodingUnknown": Cause("The register's encoding has no known meaning.", "home", None, "capture"),
+    "RecordTooLarge": Cause(
+        "A row is larger than a record may be.",
+        "home",
+        f"make the row smaller at the register, drop its slot, then: {SNAPSHOT}",
+        "capture",
+    ),
+    "SettingRefused": Cause(
+        "The connector has a setting under which rows would be lost.", "home", "embassy connector apply NAME", "capture"
+    ),
+    "SettingsNotPinned": Cause(
+        "The capture role may not set how values look as text.", "home", "embassy register prepare NAME", "capture"
+    ),
+    "StreamBroken": Cause(
+        "Debezium's stream broke its own rules.", "home", "embassy connector apply NAME", "capture"
+    ),
+    "StreamNotUnderstood": Cause("The replication stream holds what this version does not know.", "home", None, _VERSIONS),
+    "SlotTaken": Cause(
+        "Somebody else reads the slot; it is tried again by itself.", "home", "embassy connector status NAME", "capture"
+    ),
+    "RegisterUnreachable": Cause(
+        "The register's server does not answer; it is tried again by itself.",
+        "home",
+        "embassy connector status NAME",
+        "capture",
+    ),
+    "RegisterInRecovery": Cause(
+        "The register's address leads to a standby; it is tried again by itself.",
+        "home",
+        "name the primary's host and port in the contract, then: embassy connector apply NAME",
+        "capture",
     ),
     "CaptureFailed": Cause(
         "The capture task of the register failed; it is tried again by itself.",
