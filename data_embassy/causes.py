@@ -210,10 +210,10 @@ CAUSES: Final[dict[str, Cause]] = {
     "SettingsNotPinned": Cause(
         "The capture role may not set how values look as text.", "home", "embassy register prepare NAME", "capture"
     ),
-    "StreamBroken": Cause(
-        "Debezium's stream broke its own rules.", "home", "embassy connector apply NAME", "capture"
+    "StreamBroken": Cause("Debezium's stream broke its own rules.", "home", "embassy connector apply NAME", "capture"),
+    "StreamNotUnderstood": Cause(
+        "The replication stream holds what this version does not know.", "home", None, _VERSIONS
     ),
-    "StreamNotUnderstood": Cause("The replication stream holds what this version does not know.", "home", None, _VERSIONS),
     "SlotTaken": Cause(
         "Somebody else reads the slot; it is tried again by itself.", "home", "embassy connector status NAME", "capture"
     ),
