@@ -1,5 +1,7 @@
 """What the embassy's DBA and the broker's administrator do once: the standbys' role and database, home's rights."""
 
+from typing import Any
+
 import psycopg
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
@@ -25,22 +27,30 @@ _WAYS = {
 
 
 def prepare_standby_server(layout: Layout) -> None:
-    """Make the role that receives and its control database; harmless when they exist.
-
-    The role is no superuser. It makes databases and the roles that own their tables, and it may turn triggers off
-    while it applies, which PostgreSQL asks a granted privilege for.
-    """
+    """Make the role that receives and its control database; harmless when they exist."""
     secret = password(layout.site("embassy") / "secrets" / "postgres")
-    role = sql.Identifier(STANDBY_ROLE)
-    database = sql.Identifier(CONTROL_DATABASE)
     with psycopg.connect(embassy_postgres(layout).dsn(), autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (STANDBY_ROLE,)).fetchone():
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE").format(role))
-        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(secret)))
-        connection.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(role))
-        connection.execute(sql.SQL("GRANT pg_signal_backend, pg_checkpoint TO {}").format(role))
+        make_standby_role(connection, STANDBY_ROLE, secret)
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (CONTROL_DATABASE,)).fetchone():
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                    sql.Identifier(CONTROL_DATABASE), sql.Identifier(STANDBY_ROLE)
+                )
+            )
+
+
+def make_standby_role(connection: psycopg.Connection[tuple[Any, ...]], name: str, secret: str) -> None:
+    """The role that owns the standbys, with exactly the rights that docs/privileges.md gives reasons for."""
+    role = sql.Identifier(name)
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
+        connection.execute(sql.SQL("CREATE ROLE {}").format(role))
+    connection.execute(
+        sql.SQL("ALTER ROLE {} LOGIN CREATEDB CREATEROLE BYPASSRLS NOSUPERUSER NOREPLICATION PASSWORD {}").format(
+            role, sql.Literal(secret)
+        )
+    )
+    connection.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(role))
+    connection.execute(sql.SQL("GRANT pg_signal_backend TO {}").format(role))
 
 
 def grant_link(layout: Layout) -> None:
