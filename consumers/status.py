@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from typing import Final
@@ -26,22 +27,23 @@ __all__ = ["RegisterStatus", "embassy_status"]
 
 SILENT_SECONDS: Final = 10.0
 """A receiver that has not said anything for so long does not run."""
+Clock = Callable[[], dt.datetime]
 _TRIES_MAX: Final = 5
 _RETRY_SECONDS: Final = 0.2
 _MICROSECONDS: Final = 1e6
 _AHEAD_SECONDS: Final = 0.1
 
 
-def embassy_status(site: Site, *, now: dt.datetime) -> list[RegisterStatus]:
+def embassy_status(site: Site, *, clock: Clock) -> list[RegisterStatus]:
     """Status of all registers of an embassy site. What cannot be reached is said in it."""
     if site.postgres is None:
         raise ConfigError(f"site {site.name} holds no standbys", remedy="give --site the embassy's folder")
     found = [_faulty(name, error) for name, error in site.faults.items()]
     try:
         with closing(Control.open(site.postgres, role="status")) as control:
-            found += [_status_despite_switch(site, one, control, now) for one in site.registers.values()]
+            found += [_status_despite_switch(site, one, control, clock) for one in site.registers.values()]
     except (TransportError, psycopg.OperationalError):
-        found += [_without_server(site, site.postgres, one, now) for one in site.registers.values()]
+        found += [_without_server(site, site.postgres, one, clock) for one in site.registers.values()]
     return sorted(found, key=lambda one: (one.tier, one.register))
 
 
@@ -57,17 +59,17 @@ def _faulty(name: str, error: ContractError) -> RegisterStatus:
     )
 
 
-def _status_despite_switch(site: Site, register: Register, control: Control, now: dt.datetime) -> RegisterStatus:
+def _status_despite_switch(site: Site, register: Register, control: Control, clock: Clock) -> RegisterStatus:
     """A switch renames databases and ends their sessions, also between two looks of ours: look again."""
     for _ in range(_TRIES_MAX - 1):
         try:
-            return _status(site, register, control, now)
+            return _status(site, register, control, clock)
         except (TransportError, psycopg.OperationalError):
             time.sleep(_RETRY_SECONDS)
-    return _status(site, register, control, now)
+    return _status(site, register, control, clock)
 
 
-def _status(site: Site, register: Register, control: Control, now: dt.datetime) -> RegisterStatus:
+def _status(site: Site, register: Register, control: Control, clock: Clock) -> RegisterStatus:
     standbys = control.standbys(register.name)
     live = next((one for one in standbys if one.state == "live"), None)
     other = next((one for one in reversed(standbys) if one.state != "live"), None)
@@ -80,7 +82,7 @@ def _status(site: Site, register: Register, control: Control, now: dt.datetime) 
     return _assemble(
         site,
         register,
-        now,
+        clock(),  # Read after the position: a pulse that was applied meanwhile does not come from the future.
         told=told,
         position=position,
         stop=stop,
@@ -89,11 +91,18 @@ def _status(site: Site, register: Register, control: Control, now: dt.datetime) 
     )
 
 
-def _without_server(site: Site, postgres: Postgres, register: Register, now: dt.datetime) -> RegisterStatus:
+def _without_server(site: Site, postgres: Postgres, register: Register, clock: Clock) -> RegisterStatus:
     stops = StopFiles(site.state).read(register.name)
     told = ToldFiles(site.state).read(register.name)
     status = _assemble(
-        site, register, now, told=told, position=None, stop=stops[0] if stops else None, state="waiting", candidate=None
+        site,
+        register,
+        clock(),
+        told=told,
+        position=None,
+        stop=stops[0] if stops else None,
+        state="waiting",
+        candidate=None,
     )
     reason = f"the standbys' server {postgres.host}:{postgres.port} does not answer"
     if status.cause is not None and status.state != "waiting":

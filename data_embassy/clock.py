@@ -25,6 +25,8 @@ OFFSET_SECONDS_MAX: Final = 1.0
 """Beyond it a lag is not trusted."""
 WINDOW_SECONDS: Final = 60.0
 _STEP_SECONDS: Final = 0.5
+_CONTRADICTION_SECONDS: Final = 0.05
+"""Clocks are slewed a little and stamps are rounded; more is a clock that was set."""
 _HEADER: Final = struct.Struct(">q")
 _MICROSECONDS: Final = 1e6
 
@@ -40,7 +42,7 @@ class Offset:
     @property
     def is_small(self) -> bool | None:
         """Whether it certainly lies within the limit, or certainly beyond it; None when neither is certain."""
-        if self.uncertainty < 0 or abs(self.seconds) - self.uncertainty > OFFSET_SECONDS_MAX:
+        if self.uncertainty < -_CONTRADICTION_SECONDS or abs(self.seconds) - self.uncertainty > OFFSET_SECONDS_MAX:
             return False
         return True if abs(self.seconds) + self.uncertainty <= OFFSET_SECONDS_MAX else None
 

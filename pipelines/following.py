@@ -75,6 +75,8 @@ class Following:
             name,
             Remembered(
                 at=time.time(),
+                heard=follower.heard,
+                position=follower.newest,
                 highest=follower.highest,
                 has_gone_back=follower.has_gone_back,
                 has_lost_receipts=follower.has_lost_receipts,

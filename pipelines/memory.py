@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.receipts import Receipt
+from pipelines.receipts import Heard, Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,10 @@ class Remembered:
     """What the forwarder knew when it last looked. `at` is seconds since 1970 by home's clock."""
 
     at: float
+    heard: Heard | None = None
+    """The newest receipt: shown, with its age, while the embassy cannot be reached."""
+    position: Receipt | None = None
+    """The newest position."""
     highest: Receipt | None = None
     has_gone_back: bool = False
     has_lost_receipts: bool = False
@@ -48,7 +52,15 @@ class Memory:
         """What is remembered; None when nothing is, or in another version's words."""
         try:
             fields: dict[str, Any] = json.loads((self._folder / f"{register}.json").read_text(encoding="utf-8"))
-            highest = fields.pop("highest")
-            return Remembered(**fields, highest=None if highest is None else Receipt(**highest))
+            heard = fields.pop("heard")
+            if heard is not None:
+                heard["position"] = _receipt(heard["position"])
+                heard = Heard(**heard)
+            position, highest = _receipt(fields.pop("position")), _receipt(fields.pop("highest"))
+            return Remembered(**fields, heard=heard, position=position, highest=highest)
         except (OSError, ValueError, TypeError, KeyError):
             return None
+
+
+def _receipt(fields: dict[str, Any] | None) -> Receipt | None:
+    return None if fields is None else Receipt(**fields)

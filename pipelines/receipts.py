@@ -201,11 +201,11 @@ class ReceiptFollower:
         return self._last_position(min(bounds.end, self._topic.end_at(seconds)), bounds.low)
 
     def _take_new(self, first: int, end: int) -> None:
-        heard = None
-        for one in self._heard(max(first, end - _FIRST_LOOK), end):
-            heard = one
-            if one.position is not None:
-                self._take_position(one.position)
+        heard = position = None
+        for heard in self._heard(max(first, end - _FIRST_LOOK), end):
+            position = heard.position or position
+        if position is not None:
+            self._take_position(position)
         if heard is not None:
             self.heard = heard
             self.down.observe(heard.signed_at / _MICROSECONDS)

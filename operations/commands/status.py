@@ -51,14 +51,17 @@ def status(
 
 def look(site: Site) -> list[RegisterStatus]:
     """What this site knows of its registers now."""
-    now = dt.datetime.now(dt.UTC)
     if site.role == "home":
         from operations.status.home import home_status
 
-        return home_status(site, now=now)
+        return home_status(site, clock=_now)
     from consumers.status import embassy_status
 
-    return embassy_status(site, now=now)
+    return embassy_status(site, clock=_now)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _show(site: Site, found: list[RegisterStatus], *, as_json: bool, is_redrawn: bool) -> None:

@@ -33,6 +33,7 @@ from pipelines.telling import Told, read_told
 SILENT_SECONDS: Final = 20.0
 """An embassy that has not said anything for so long is silent: it speaks every five seconds."""
 FORWARDER_SECONDS: Final = 15.0
+Clock = Callable[[], dt.datetime]
 _ANSWER_SECONDS: Final = 3.0
 _THREADS_MAX: Final = 8
 _MICROSECONDS: Final = 1e6
@@ -54,12 +55,12 @@ class _Seen:
     notes: tuple[str, ...] = ()
 
 
-def home_status(site: Site, *, now: dt.datetime) -> list[RegisterStatus]:
+def home_status(site: Site, *, clock: Clock) -> list[RegisterStatus]:
     """Status of all registers of a home site; raises KeyringError and ConfigError only."""
     keys, told = load_home_keys(site.keys, site=site.name), read_told(site.state)
     found = [_faulty(name, error) for name, error in site.faults.items()]
     with ThreadPoolExecutor(_THREADS_MAX) as threads:
-        found += threads.map(lambda one: _status(site, keys, one, now, told), site.registers.values())
+        found += threads.map(lambda one: _status(site, keys, one, clock, told), site.registers.values())
     return sorted(found, key=lambda one: (one.tier, one.register))
 
 
@@ -70,9 +71,10 @@ def _faulty(name: str, error: DataEmbassyError) -> RegisterStatus:
     )
 
 
-def _status(site: Site, keys: HomeKeys, register: Register, now: dt.datetime, told: Told | None) -> RegisterStatus:
+def _status(site: Site, keys: HomeKeys, register: Register, clock: Clock, told: Told | None) -> RegisterStatus:
     remembered = Memory(site.state).read(register.name)
     seen = _look(site, keys, register, remembered)
+    now = clock()
     parts = [_source(site, register, seen), _capture(site, register), _forward(site, register, now, told)]
     parts.append(_embassy(register, seen, now, remembered))
     pause = paused(site, register.name)
@@ -121,11 +123,11 @@ def _shown(
     )
 
 
-# -- what is looked at ------------------------------------------------------------------------
-
-
 def _look(site: Site, keys: HomeKeys, register: Register, remembered: Remembered | None) -> _Seen:
+    # What the forwarder heard last stands in for what cannot be asked now.
     seen, notes = _Seen(), []
+    if remembered is not None:
+        seen = _Seen(heard=remembered.heard, position=remembered.position, has_gone_back=remembered.has_gone_back)
     for words, look in (
         ("the embassy's broker does not answer through the link", lambda: _receipts(site, keys, register, remembered)),
         ("the home broker does not answer, or has no such topic yet", lambda: _home_end(site, register)),
@@ -230,7 +232,7 @@ def _embassy(register: Register, seen: _Seen, now: dt.datetime, remembered: Reme
     if heard is None or age is None:
         return Part(name="embassy", state="unknown", reason="the embassy has not said anything of it yet")
     if age > SILENT_SECONDS:
-        return _silent(name, f"the embassy last said something {age:.0f} s ago: {heard.state}")
+        return _silent(name, f"the embassy last said something {age:.0f} s ago: it was {heard.state} then")
     if heard.cause is None:
         return Part(name="embassy", state=heard.state)
     return Part(
@@ -264,9 +266,6 @@ def _candidate(register: str, told: Any) -> Part:
         remedy=None if cause is None else causes.remedy_of(cause, register=register, site="home"),
         detail={key: told[key] for key in ("generation", "attempt", "rows", "bytes", "tables_done") if key in told},
     )
-
-
-# -- numbers ----------------------------------------------------------------------------------
 
 
 def _lag(heard: Heard | None, position: Receipt | None) -> float | None:

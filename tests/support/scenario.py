@@ -147,7 +147,7 @@ class Registers:
 
     def status(self) -> dict[str, RegisterStatus]:
         """What `embassy status` says at the embassy, by register."""
-        found = embassy_status(load_site(self.system.layout.site("embassy")), now=dt.datetime.now(dt.UTC))
+        found = embassy_status(load_site(self.system.layout.site("embassy")), clock=lambda: dt.datetime.now(dt.UTC))
         return {one.register: one for one in found}
 
     def command(self, site: str, *arguments: str) -> str:
