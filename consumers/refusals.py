@@ -65,6 +65,10 @@ class SessionGap(StreamError):
     """A capture session starts behind what was applied: transactions are missing."""
 
 
+class HomeLogRewritten(StreamError):
+    """Home's log lost changes that the slot had let go and nobody had sealed."""
+
+
 class RegisterWentBack(StreamError):
     """The register's log ends before the position: it was restored from a backup."""
 
