@@ -133,6 +133,9 @@ CAUSES: Final[dict[str, Cause]] = {
     "SessionGap": Cause("A capture session starts behind what was applied.", "home", SNAPSHOT, _SOURCE),
     "SystemChanged": Cause("The changes come from another database system.", "home", SNAPSHOT, _SOURCE),
     "TimelineForked": Cause("The register's timeline left the one that was applied.", "home", SNAPSHOT, _SOURCE),
+    "HomeLogRewritten": Cause(
+        "Home's log was rewritten and lost changes that had not been sealed.", "home", SNAPSHOT, _MISSING
+    ),
     "RegisterWentBack": Cause("The register was restored to an earlier time.", "home", SNAPSHOT, _SOURCE),
     # Applying.
     "DdlNotReplayed": Cause("The register's schema changed.", "home", SNAPSHOT, _SCHEMA),
