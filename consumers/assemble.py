@@ -140,6 +140,7 @@ class Assembler:
         self._schemas: list[ChangeSchema] = []
         self._first_order = 1
         self._here = (start.incarnation, start.lane_offset)
+        self._incarnation_of_end = start.incarnation
         self._began: list[GenerationBegan] = []
 
     # -- input ---------------------------------------------------------------------------------------------------
@@ -314,6 +315,7 @@ class Assembler:
         self._open = None
         self._open_handed_over = 0
         self._last_end = commit_lsn
+        self._incarnation_of_end = self._here[0]
         self._is_past = True
         self._is_joining = self._is_before_point = False
 
@@ -327,6 +329,7 @@ class Assembler:
             system_identifier=self._system_identifier,
             timeline=self._timeline,
             is_before_point=self._is_before_point,
+            is_rewritten=self._here[0] != self._incarnation_of_end,
         )
         if self._open is not None:
             self.counts.discarded += 1

@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from consumers.refusals import NEW_GENERATION, RegisterWentBack, SessionGap, SystemChanged, TimelineForked
+from consumers.refusals import (
+    NEW_GENERATION,
+    HomeLogRewritten,
+    RegisterWentBack,
+    SessionGap,
+    SystemChanged,
+    TimelineForked,
+)
 from data_embassy.types import Lsn, SessionNumber
 
 
 def check_marker(
-    marker: Mapping[str, Any], *, last_end: int, system_identifier: str, timeline: int, is_before_point: bool
+    marker: Mapping[str, Any],
+    *,
+    last_end: int,
+    system_identifier: str,
+    timeline: int,
+    is_before_point: bool,
+    is_rewritten: bool = False,
 ) -> None:
     """Raise the StreamError that this marker deserves behind a stream that ended at `last_end`.
 
     Before the snapshot's point a marker knows nothing of the consistent point, which `last_end` is there.
+    `is_rewritten`: home's log was another one when `last_end` was read.
     """
     end = Lsn(last_end)
     if marker["system_identifier"] != system_identifier:
@@ -24,10 +38,16 @@ def check_marker(
         )
     _check_timeline(marker, timeline, end)
     if marker["confirmed_flush_lsn"] > end:
-        raise SessionGap(
+        where = (
             f"session {SessionNumber(marker['session'])} starts at {Lsn(marker['confirmed_flush_lsn'])},"
-            f" behind the last transaction at {end}",
-            remedy=NEW_GENERATION,
+            f" behind the last transaction at {end}"
+        )
+        if is_rewritten:
+            raise HomeLogRewritten(
+                f"home's log was rewritten and lost changes that had not been sealed: {where}", remedy=NEW_GENERATION
+            )
+        raise SessionGap(
+            f"{where}: the slot was advanced, or dropped and made again, by somebody else", remedy=NEW_GENERATION
         )
     if marker["insert_lsn"] < end and not is_before_point:
         raise RegisterWentBack(

@@ -226,6 +226,20 @@ def test_marker_that_leaves_a_gap_stops(marker, error):
         feed(assembler(replace(START, capture_run=run_of(0), capture_n=5)), source.log)
 
 
+def test_a_gap_behind_a_rewritten_home_log_has_a_name_of_its_own():
+    source = SyntheticRegister()
+    source.session()
+    source.commit(insert(1, "a"))
+    target = assembler()
+    feed(target, source.log)
+    source.log.clear()
+    source.session(confirmed=source.lsn + 8)
+    ((key, value),) = source.log[:1]
+    run = Run(*RecordKey.unpack(key), 1)
+    with pytest.raises(refusals.HomeLogRewritten, match="lost changes"):
+        target.feed(incarnation=9, lane_offset=3, first_offset=0, runs=[run], values=[value])
+
+
 def test_new_timeline_that_forks_behind_the_position_is_accepted():
     source = SyntheticRegister()
     source.session(timeline=3, timeline_forks=[
