@@ -142,6 +142,8 @@ class Applier:
     def _goes_row_by_row(self, table: Table, slices: Sequence[Slice]) -> bool:
         if table.needs_set_path():
             return False
+        if not table.fits_staging:
+            return True
         return sum(part.last - part.first for part in slices) <= self._row_path_count_max
 
     def _apply_set(self, table: Table, slices: Sequence[Slice], starts: frozenset[int], *, can_check_now: bool) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from consumers.apply.errors import ShapeMismatch
+
+COLUMNS_MAX: Final = 1600
+"""What PostgreSQL allows a table to have."""
+STAGING_COLUMNS: Final = 3
+"""Those of a staging table that are no columns of its table, at most."""
 
 QualifiedName = tuple[str, str]
 """Schema and name of a type, operator or collation. Always written out: under the pinned search_path a bare `=` on
@@ -96,6 +102,11 @@ class Table:
     def key_positions(self) -> tuple[int, ...]:
         """Positions of the key columns."""
         return tuple(column.position for column in self.key)
+
+    @property
+    def fits_staging(self) -> bool:
+        """Whether a staging table can hold all columns, the key again, and what is to be done."""
+        return len(self.columns) + len(self.key) + STAGING_COLUMNS <= COLUMNS_MAX
 
     def needs_set_path(self) -> bool:
         """True when a change of one row cannot be replayed as one statement with its verdict."""
