@@ -225,9 +225,6 @@ KINDS: Final = tuple(
             {"type": "public.issn", "values": ("1436-4522", "1436-4530!")},
             {"type": "public.upc", "values": ("220356451107", "0-123456-78901-2")},
             {"type": "public.query_int", "values": ("1 & !(2 | -3)", "7"), "is_key": False},
-            {"type": "public.vector", "values": ("[0,-0,1e-20]", "[0.1,3.4028235e38]")},
-            {"type": "public.halfvec", "values": ("[0.1,65504]", "[-0]")},
-            {"type": "public.sparsevec", "values": ("{1:0.1,3:-2}/5", "{}/3")},
         ),
     }.items()
     for arguments in types
@@ -236,7 +233,7 @@ KINDS: Final = tuple(
 SETUP: Final = '''
 CREATE EXTENSION hstore SCHEMA public; CREATE EXTENSION citext SCHEMA public; CREATE EXTENSION ltree SCHEMA public;
 CREATE EXTENSION cube SCHEMA public; CREATE EXTENSION isn SCHEMA public; CREATE EXTENSION intarray SCHEMA public;
-CREATE EXTENSION btree_gist SCHEMA public; CREATE EXTENSION vector SCHEMA public;
+CREATE EXTENSION btree_gist SCHEMA public;
 CREATE SCHEMA matrix;
 CREATE TYPE matrix.mood AS ENUM ('sad', 'it''s "ok"', '', 'a,b', 'NULL', '{é}');
 CREATE TYPE matrix.pair AS (a integer, b text);
