@@ -36,6 +36,8 @@ _FLOW: Final[dict[str, str]] = {
     "poll.interval.ms": "20",
     "max.batch.size": "4096",
     "max.queue.size": "16384",
+    # Counted in records alone, a transaction of large values would fill the heap, at every start again.
+    "max.queue.size.in.bytes": str(32 << 20),
     # A task that follows a killed one waits for the server to free the slot: 12 times 4 s stay below the plugin's 60 s.
     "slot.max.retries": "12",
     "slot.retry.delay.ms": "4000",

@@ -252,6 +252,7 @@ class Fetcher(threading.Thread):
         self._pulse = follow(self._pulse, decoded.pulses)
         if group.is_complete:
             self._pulse_of_whole = self._pulse
+        group.values = []  # They stand in `decoded` now; what waits in the queue need not hold them twice.
         self._put(Ready(group=group, decoded=decoded, pulse=self._pulse))
 
     def _last_before_cut(self, decoded: Decoded) -> tuple[int | None, Question | None]:

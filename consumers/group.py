@@ -19,7 +19,8 @@ CHANGES_MAX: Final = 20_000
 BYTES_MAX: Final = 16 << 20
 PIECE_CHANGES_MAX: Final = 50_000
 """Changes of one transaction held before it goes on in pieces."""
-PIECE_BYTES_MAX: Final = 64 << 20
+PIECE_BYTES_MAX: Final = 16 << 20
+"""Several pieces are in work at once, each of them several times: as bytes, as columns, as CSV."""
 
 
 @dataclass(frozen=True, slots=True)
