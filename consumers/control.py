@@ -174,6 +174,12 @@ class Control:
             "DELETE FROM public.standbys WHERE register = %s AND database = %s", (register, database)
         )
 
+    def forget(self, register: str) -> None:
+        """Forget everything of a register whose standbys were dropped."""
+        with self.connection.transaction():
+            for table in ("standbys", "stops", "history"):
+                self.connection.execute(f"DELETE FROM public.{table} WHERE register = %s", (register,))  # noqa: S608
+
     def exists(self, database: str) -> bool:
         """True when the server has this database."""
         row = self.connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone()

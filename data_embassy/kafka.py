@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from confluent_kafka import KafkaException
@@ -79,6 +80,25 @@ def ensure_topics(broker: Broker | Link, topics: dict[str, dict[str, str]], *, r
             ) from error
         created.append(name)
     return created
+
+
+def delete_topics(broker: Broker | Link, topics: Sequence[str]) -> list[str]:
+    """Delete these topics with all they hold; returns those that existed. Raises TransportError."""
+    admin = AdminClient(client_settings(broker) | {"log_level": 0})
+    deleted = []
+    for name, future in admin.delete_topics(list(topics), operation_timeout=_CREATE_TIMEOUT_SECONDS).items():
+        try:
+            future.result(timeout=_CREATE_TIMEOUT_SECONDS)
+        except TimeoutError as error:
+            raise TransportError(f"topic {name} was not deleted in time", remedy="check the broker") from error
+        except KafkaException as error:
+            if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
+                continue
+            raise TransportError(
+                f"topic {name} cannot be deleted: {error.args[0].str()}", remedy="check the broker and its rights"
+            ) from error
+        deleted.append(name)
+    return deleted
 
 
 def home_topic_settings() -> dict[str, str]:

@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 _NOUNS: Final = ("local", "register", "connector", "run", "keys", "config")
 _VERBS: Final = ("demo", "status")
-_REGISTER_VERBS: Final = ("add", "check", "replay", "verify", "repair", "pause", "resume")
+_REGISTER_VERBS: Final = ("add", "check", "replay", "verify", "repair", "pause", "resume", "remove")
 
 
 @app.callback()
