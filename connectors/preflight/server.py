@@ -223,6 +223,7 @@ def _own_slot(row: Row, context: Context) -> Iterator[Finding]:
             "slots", about, "it decodes prepared transactions before they commit, which the stream does not know",
             f"drop it, then: embassy register snapshot {context.register}",
         )  # fmt: skip
+        return
     size = human_bytes(row["retained"])
     left = "" if row["safe_wal_size"] is None else f", {human_bytes(max(0, row['safe_wal_size']))} more are allowed"
     if row["wal_status"] == "unreserved":
