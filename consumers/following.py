@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import psycopg
 
-from consumers import failpoint, standby
+from consumers import standby
 from consumers.assemble import Assembler, GenerationBegan
 from consumers.checks import Pulse
 from consumers.fetch import Began, Fetcher, Goal, Halt, Observer, Ready
@@ -28,7 +28,7 @@ from consumers.verify.hold import Hold, Point, Question, Release
 from consumers.verify.scan import Scan
 from consumers.verify.witness import Answers, Reached, Witness
 from consumers.writer import GroupWriter
-from data_embassy import log, metrics
+from data_embassy import failpoint, log, metrics
 from data_embassy.envelope import LaneOpener
 from data_embassy.errors import DataEmbassyError, TransportError
 from data_embassy.postgres import Connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from consumers import failpoint, standby
+from consumers import standby
 from consumers.assemble import GenerationBegan
 from consumers.control import Standby
 from consumers.lane import Lane
@@ -14,6 +14,7 @@ from consumers.position import StandbyPosition
 from consumers.reader import Batch, Opener, Reader
 from consumers.refusals import at_offset
 from consumers.sequence import Sequence
+from data_embassy import failpoint
 from data_embassy.errors import DataEmbassyError
 from data_embassy.postgres import Connection
 from schemas.records import ORIGIN_SNAPSHOT, RecordKey

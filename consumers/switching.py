@@ -9,11 +9,11 @@ from typing import Final
 
 import psycopg
 
-from consumers import failpoint
 from consumers.control import Control, Standby
 from consumers.load import drop_generation
 from consumers.refusals import StandbyMissing
 from consumers.worker import StandbyWorker
+from data_embassy import failpoint
 
 SWITCH_SECONDS_MAX: Final = 15.0
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from consumers import failpoint, standby
+from consumers import standby
 from consumers.apply import Applier
 from consumers.fetch import Ready
 from consumers.position import StandbyPosition
 from consumers.sequences import Sequences
 from consumers.verify.mend import mend
-from data_embassy import metrics
+from data_embassy import failpoint, metrics
 from data_embassy.postgres import Connection
 from schemas.records import ChangeSchema
 

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from typing import Any, Final
 
 from data_embassy.config import Register, Site, Source
 from data_embassy.errors import ContractError
+from data_embassy.failpoint import hit
 from data_embassy.kafka import ensure_topics, home_topic_settings, schemas_topic_settings
 from data_embassy.postgres import Connection, connect
 from pipelines.snapshot import dump, source
 from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
-from pipelines.snapshot.failpoint import reach
 from pipelines.snapshot.generation import Attempt, following, last_attempt, remember
-from pipelines.snapshot.plan import Table, parts
-from pipelines.snapshot.reader import WORKERS, Chunk, hold, keep, read_tables
+from pipelines.snapshot.plan import Table
+from pipelines.snapshot.reader import WORKERS, hold, keep, read_tables
+from pipelines.snapshot.rows import write_section, write_tables
 from pipelines.snapshot.slot import ExportedSlot, create_slot
-from pipelines.snapshot.words import Options, Progress, Report, Taken, Totals
+from pipelines.snapshot.telling import Telling
+from pipelines.snapshot.words import Options, Progress, Report, Taken
 from pipelines.snapshot.writer import RecordWriter
 
 _APPLICATION: Final = "data-embassy snapshot"
 _LOCK: Final = b"SELECT pg_try_advisory_lock(hashtextextended('data_embassy snapshot', 0))"
 _FREE_ATTEMPTS: Final = 1
 """Attempts that make nobody wait. A register that truncates a table every minute would disturb all of them."""
-HELD_SECONDS_MAX: Final = 15 * 60
-"""A snapshot held longer is told about: it keeps the register's VACUUM from cleaning up."""
 
 
 def take_snapshot(site: Site, register: Register, *, report: Report, options: Options | None = None) -> Taken:
@@ -97,13 +96,10 @@ class _Attempt:
         self._look = look
         self._attempt = attempt
         self._options = options
-        self._report = report
         self._is_holding = is_holding
-        self._totals = Totals()
-        self._begun = time.monotonic()
-        self._estimated = 0
+        self._telling = Telling(report)
+        self._totals = self._telling.totals
         self._tables: list[Table] = []
-        self._told_at = 0.0
 
     def take(self) -> Taken:
         """All steps; each says why it stands where it stands."""
@@ -133,11 +129,11 @@ class _Attempt:
                 },
             )
             writer.wait()
-            reach("after-point")
+            hit("after-point")
             # (3) Under the snapshot: what there is.
             source.import_snapshot(under, slot.snapshot)
             self._tables = source.tables(under)
-            self._estimated = sum(table.heap_bytes for table in self._tables)
+            self._telling.expect(self._tables)
             mark = source.ddl_mark(under)
             if self._is_holding:
                 keep(under, self._tables)
@@ -146,22 +142,23 @@ class _Attempt:
             # (4) The schema. pg_dump reads much of the catalog as it is now, not as it was under the snapshot.
             sections = self._dump(under, slot)
             source.check_undisturbed(self._look, mark)
-            self._write_section(writer, "pre-data", sections.pre_data)
-            reach("after-pre-data")
+            write_section(writer, "pre-data", sections.pre_data)
+            hit("after-pre-data")
             # (5) The rows.
-            self._write_tables(writer, readers, slot)
-            reach("after-tables")
-            self._write_section(writer, "post-data", sections.post_data)
+            items = read_tables(readers, slot.snapshot, self._tables, are_held=self._is_holding)
+            write_tables(writer, items, self._telling)
+            hit("after-tables")
+            write_section(writer, "post-data", sections.post_data)
             # (6) A schema change since the snapshot may have renamed a column while its table was read.
             source.check_undisturbed(self._look, mark)
             # (7) A generation that may be complete is never tried again: if this process dies now, the next run takes
             # a generation of its own.
             done = Attempt(generation=self._attempt.generation, attempt=self._attempt.attempt, is_complete=True)
             remember(self._site, self._register, done)
-            reach("before-end")
+            hit("before-end")
             self._write_end(writer, under)
             writer.wait()
-        reach("after-end")
+        hit("after-end")
         return Taken(
             generation=self._attempt.generation,
             attempt=self._attempt.attempt,
@@ -170,7 +167,7 @@ class _Attempt:
             tables=len(self._tables),
             rows=self._totals.rows,
             bytes=self._totals.bytes,
-            seconds=time.monotonic() - self._begun,
+            seconds=self._telling.seconds,
         )
 
     def _begin(self, writer: RecordWriter, replication: Connection) -> None:
@@ -179,8 +176,8 @@ class _Attempt:
         fields = source.describe(self._look) | {"system_identifier": system[0], "timeline": int(system[1])}
         writer.write("SnapshotBegin", fields)
         writer.wait()
-        self._tell("begin", f"generation {self._attempt.generation}, attempt {self._attempt.attempt}")
-        reach("after-begin")
+        self._telling.tell("begin", f"generation {self._attempt.generation}, attempt {self._attempt.attempt}")
+        hit("after-begin")
 
     def _make_slot(self, replication: Connection) -> ExportedSlot:
         """The permanent slot where there is none; a temporary one beside it.
@@ -200,79 +197,23 @@ class _Attempt:
             name=name,
             is_temporary=is_temporary,
             seconds_max=self._options.slot_seconds_max,
-            report=lambda message: self._tell("slot", message),
+            report=lambda message: self._telling.tell("slot", message),
         )
-        reach("after-slot")
+        hit("after-slot")
         kind = "temporary" if is_temporary else "permanent"
-        self._tell("slot", f"{kind} slot, consistent point {slot.consistent_point}")
+        self._telling.tell("slot", f"{kind} slot, consistent point {slot.consistent_point}")
         return slot
 
     def _dump(self, under: Connection, slot: ExportedSlot) -> dump.Sections:
         major = under.info.server_version // 10000
         sections = dump.dump(self._source.capture, slot.snapshot, programs=dump.find_programs(major))
-        self._tell("schema", f"{len(self._tables)} tables")
+        self._telling.tell("schema", f"{len(self._tables)} tables")
         return dump.Sections(
             pre_data=sections.pre_data,
             post_data=dump.role_sql(source.policy_roles(under))
             + sections.post_data
             + dump.refresh_sql(source.materialized_views(under)),
         )
-
-    def _write_section(self, writer: RecordWriter, section: str, text: bytes) -> None:
-        pieces = parts(text)
-        for number, piece in enumerate(pieces, start=1):
-            writer.write("SnapshotSection", {"section": section, "part": number, "parts": len(pieces), "sql": piece})
-
-    def _write_tables(self, writer: RecordWriter, readers: list[Connection], slot: ExportedSlot) -> None:
-        for item in read_tables(readers, slot.snapshot, self._tables, are_held=self._is_holding):
-            self._announce(writer, item.table)
-            if isinstance(item, Chunk):
-                self._write_chunk(writer, item)
-                continue
-            rows = self._totals.table_rows[item.table.number]
-            if item.rows != rows:
-                raise SnapshotDisturbed(f"{item.table.quoted}: {rows} rows were read, {item.rows} are there")
-            writer.write(
-                "SnapshotTableEnd",
-                {
-                    "table": item.table.number,
-                    "chunks": self._totals.chunks[item.table.number],
-                    "rows": rows,
-                    "digest": item.digest,
-                },
-            )
-            self._totals.tables_done += 1
-            self._tell_rows()
-
-    def _announce(self, writer: RecordWriter, table: Table) -> None:
-        if table.number in self._totals.chunks:
-            return
-        self._totals.chunks[table.number] = 0
-        self._totals.table_rows[table.number] = 0
-        writer.write(
-            "SnapshotTable",
-            {
-                "table": table.number,
-                "relation_schema": table.relation_schema,
-                "relation_name": table.relation_name,
-                "columns": list(table.columns),
-                "estimated_rows": table.estimated_rows,
-                "estimated_bytes": table.heap_bytes,
-            },
-        )
-
-    def _write_chunk(self, writer: RecordWriter, chunk: Chunk) -> None:
-        number = chunk.table.number
-        self._totals.chunks[number] += 1
-        self._totals.table_rows[number] += chunk.rows
-        self._totals.rows += chunk.rows
-        self._totals.bytes += len(chunk.data)
-        writer.write(
-            "SnapshotChunk",
-            {"table": number, "chunk": self._totals.chunks[number], "rows": chunk.rows, "data": chunk.data},
-        )
-        reach("chunk")
-        self._tell_rows()
 
     def _write_end(self, writer: RecordWriter, under: Connection) -> None:
         writer.write(
@@ -284,27 +225,4 @@ class _Attempt:
                 "finished_at": source.clock(self._look),
                 "sequences": source.sequences(under),
             },
-        )
-
-    def _tell_rows(self) -> None:
-        if time.monotonic() - self._told_at >= 1.0 or self._totals.tables_done == len(self._tables):
-            self._tell("rows", "")
-
-    def _tell(self, phase: str, message: str) -> None:
-        self._told_at = time.monotonic()
-        held = self._told_at - self._begun
-        if held > HELD_SECONDS_MAX:
-            note = f"the snapshot has been held for {held / 60:.0f} min and keeps VACUUM from cleaning up"
-            message = f"{message}; {note}" if message else note
-        self._report(
-            Progress(
-                phase=phase,
-                message=message,
-                tables_done=self._totals.tables_done,
-                tables=len(self._tables),
-                rows=self._totals.rows,
-                bytes=self._totals.bytes,
-                bytes_estimated=self._estimated,
-                seconds=held,
-            )
         )
