@@ -1,22 +1,17 @@
 """Somebody meddles with a register's slot, publication, event triggers or clock: home names each within ten seconds."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from data_embassy.config import Site
 from deploy.local.machine import wait_until
-from pipelines.pulse import run_pulse
 from pipelines.stops import Stop, StopFiles
 from tests.support.prepared_register import PreparedRegister, prepared_register
 from tests.support.system import PlainPostgres
+from tests.support.watched_source import NOTICED_SECONDS, beat_of, begin_generation, pulsing_live
 
-NOTICED_SECONDS = 10
 SLOT = "SELECT pg_create_logical_replication_slot('data_embassy_' || current_database(), 'pgoutput')"
 MEDDLING = {
     "SlotMissing": "SELECT pg_drop_replication_slot('data_embassy_' || current_database())",
@@ -37,31 +32,6 @@ MEDDLING = {
     "RegisterWentBack": "UPDATE data_embassy.pulse SET beat = beat - 5",
     "RegisterUnprepared": "DROP FUNCTION data_embassy.beat()",
 }
-
-
-@contextmanager
-def pulsing(site: Site) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=run_pulse, args=(site,), kwargs={"stop": stop, "look": lambda: site})
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(30)
-        assert not thread.is_alive()
-
-
-def begin_generation(site: Site, name: str, generation: int) -> None:
-    """What a snapshot leaves behind."""
-    path = site.state / "snapshot" / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"generation": generation, "attempt": 1, "is_complete": True}))
-
-
-def beat_of(register: PreparedRegister) -> int:
-    rows = register.query("SELECT beat FROM data_embassy.pulse")
-    return int(rows[0][0]) if rows else 0
 
 
 class Registers:
@@ -95,7 +65,7 @@ def make(postgres: PlainPostgres, tmp_path: Path):
 
 def test_each_meddling_is_named_and_a_new_generation_heals_it(make, postgres: PlainPostgres) -> None:
     registers = make([*MEDDLING, "untouched"])
-    with pulsing(registers.site):
+    with pulsing_live(registers.site):
         registers.wait_for_beats(beyond=6)
         for case, statements in MEDDLING.items():
             for statement in statements.split("; ") if "$$" not in statements else statements.split("; SELECT")[:1]:
@@ -122,7 +92,7 @@ def test_each_meddling_is_named_and_a_new_generation_heals_it(make, postgres: Pl
 def test_a_register_that_went_back_stays_stopped_however_far_it_runs(make) -> None:
     registers = make(["one"])
     one = registers.by_case["one"]
-    with pulsing(registers.site):
+    with pulsing_live(registers.site):
         registers.wait_for_beats(beyond=3)
         one.run("UPDATE data_embassy.pulse SET beat = beat - 2")
         wait_until(lambda: registers.stop("one") is not None, seconds=NOTICED_SECONDS, what="it is noticed")
@@ -135,9 +105,9 @@ def test_a_register_that_went_back_stays_stopped_however_far_it_runs(make) -> No
 def test_of_two_pulse_processes_one_beats_and_the_other_takes_over(make) -> None:
     registers = make(["one"])
     one = registers.by_case["one"]
-    with pulsing(registers.site):
+    with pulsing_live(registers.site):
         registers.wait_for_beats(beyond=1)
-        with pulsing(registers.site):
+        with pulsing_live(registers.site):
             ((beat, seconds),) = one.query("SELECT beat, extract(epoch FROM clock_timestamp()) FROM data_embassy.pulse")
             wait_until(lambda: beat_of(one) >= beat + 4, seconds=20, what="four more beats")
             ((later,),) = one.query("SELECT extract(epoch FROM clock_timestamp())")
