@@ -29,7 +29,7 @@ from data_embassy.types import Lsn
 from operations.verify.answerlog import Answer, AnswerLog
 from operations.verify.bisect import Bisection, Cut, Open, batched
 from operations.verify.compare import Compared, compare_definitions, compare_sequences, compare_tables, sums_of
-from operations.verify.errors import AttemptLost, PointNotReached, PointBlocked
+from operations.verify.errors import AttemptLost, PointBlocked, PointNotReached
 from operations.verify.model import DifferingRange
 from pipelines.snapshot.errors import SlotTimeout
 from pipelines.snapshot.slot import create_slot
