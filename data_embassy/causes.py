@@ -26,6 +26,8 @@ class Cause:
     """The command; None where the error itself names it (choices, files)."""
     runbook: str
     """Page below docs/runbooks, without its ending."""
+    afar: str | None = None
+    """What the other site's operator reads where the remedy is left to the error."""
 
 
 SNAPSHOT: Final = "embassy register snapshot NAME"
@@ -138,7 +140,13 @@ CAUSES: Final[dict[str, Cause]] = {
     ),
     "RegisterWentBack": Cause("The register was restored to an earlier time.", "home", SNAPSHOT, _SOURCE),
     # Applying.
-    "DdlNotReplayed": Cause("The register's schema changed.", "home", SNAPSHOT, _SCHEMA),
+    "DdlNotReplayed": Cause(
+        "A change of the register's schema cannot be replayed by itself.",
+        "embassy",
+        None,
+        _SCHEMA,
+        afar=f"at the embassy: embassy register decide NAME; or at home: {SNAPSHOT}",
+    ),
     "RepairRefused": Cause("Rows that were sent again do not fit the standby.", "home", SNAPSHOT, _DIFFERS),
     "TableMissing": Cause("The stream changes a table that the standby does not have.", "home", SNAPSHOT, _SCHEMA),
     "ShapeMismatch": Cause("A change's columns are not those of the standby's table.", "home", SNAPSHOT, _SCHEMA),
@@ -250,7 +258,9 @@ def remedy_of(cause: str, *, register: str, site: Literal["home", "embassy"], ot
     """As `remedy_for`, for a cause known by its name alone; `otherwise` where the table leaves it to the error."""
     known = CAUSES.get(cause)
     if known is None or known.remedy is None:
-        return otherwise.replace("NAME", register)
+        is_afar = known is not None and known.afar is not None and known.where not in (site, "here")
+        words = known.afar if known is not None and known.afar is not None and is_afar else otherwise
+        return words.replace("NAME", register)
     words = known.remedy.replace("NAME", register)
     if known.where in (site, "here"):
         return words
