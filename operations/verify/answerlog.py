@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -48,6 +48,7 @@ class AnswerLog:
     def start(self) -> None:
         """What stands on the topic already concerns nobody."""
         self._next = self.topic.bounds().end
+        self.told = {}
         self.heard_at = self.clock()
 
     def poll(self) -> list[Answer]:
@@ -73,6 +74,3 @@ class AnswerLog:
         except Refused:
             return None  # Forged, damaged, or of another verification: it proves nothing. The forwarder says it aloud.
         return None if taken is None else Answer(*taken)
-
-
-Wait = Callable[[float], None]

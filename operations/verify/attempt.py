@@ -17,10 +17,11 @@ import base64
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import psycopg
 from psycopg import sql
 
 from data_embassy.config import Source
@@ -39,6 +40,9 @@ from schemas.digest import Algorithm
 POINT_SECONDS_MAX: Final = 10.0
 SILENCE_SECONDS_MAX: Final = 20.0
 """A witness is heard every three seconds; the link may stand still for a while."""
+_STILL: Final = ("paused", "stopped", "loading", "empty")
+"""States in which the embassy reaches no point, however long home waits."""
+_STILL_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.1
 _CUTS_PER_QUESTION: Final = 16
 _APPLICATION: Final = "data-embassy verify"
@@ -89,6 +93,15 @@ class Attempt:
 
     def run(self) -> Outcome:
         """Raises PointBlocked, PointNotReached, AttemptLost, TransportError."""
+        try:
+            return self._run()
+        except BaseException:
+            # The witness must not wait for questions that never come: its snapshot keeps VACUUM from cleaning up.
+            with suppress(psycopg.Error):
+                self._ask_next({"kind": "end"})
+            raise
+
+    def _run(self) -> Outcome:
         with ExitStack() as stack:
             under = stack.enter_context(self._connect())
             point = self._take_point(stack, under)
@@ -272,10 +285,12 @@ class Attempt:
                     del self._heard[place]
                     return answer.content
             self._heard = [one for one in self._heard if one.kind != "working"]
-            if self._answers.clock() - self._answers.heard_at > seconds:
+            silent_for = self._answers.clock() - self._answers.heard_at
+            is_still = silent_for > _STILL_SECONDS and self._answers.told.get("state") in _STILL
+            if silent_for > seconds or (is_first and is_still):
                 if is_first:
                     raise PointNotReached(
-                        _silence(seconds, self._answers.told),
+                        _silence(silent_for, self._answers.told),
                         remedy="embassy status, here and at the embassy; behind a backlog: a longer --timeout",
                     )
                 raise AttemptLost(f"the embassy's witness was not heard for {seconds:.0f} s")
