@@ -60,6 +60,16 @@ class PassingRegister:
             return connection.execute(query).fetchone() == (True,)
         return False
 
+    def wait_arrived(self) -> None:
+        """Wait until the standby has all that is committed now; the pulse brings it there."""
+        with self.connect() as home:
+            row = home.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+        assert row is not None
+        query = "SELECT last_end >= %s::pg_lsn FROM embassy_local.position"
+        with psycopg.connect(self.standby_dsn, autocommit=True) as standby:
+            wait_until(lambda: standby.execute(query, row).fetchone() == (True,), seconds=WAIT_SECONDS_MAX,
+                       what=f"the standby of {self.name} has all")  # fmt: skip
+
     def assert_equal(self) -> None:
         """Every row of every table is equal as text."""
         found = self.compare()

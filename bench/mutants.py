@@ -1,0 +1,122 @@
+"""The defects that `bench.mutations` plants: where, what, and which tests guard the rule."""
+
+# ruff: noqa: E501 (the list reads as one table)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_ASSEMBLE: Final = ("tests/unit/test_assemble_rules.py", "tests/property/test_receive_property.py")
+_PARTS: Final = ("tests/unit/test_receive_parts.py", *_ASSEMBLE)
+_FOLD: Final = ("tests/property/test_apply_fold.py",)
+_DECODE: Final = ("tests/unit/test_apply_decode.py",)
+_APPLY: Final = ("tests/integration/test_apply_histories.py",)
+_SEAL: Final = ("tests/vectors", "tests/unit/test_envelope_seal.py", "tests/property/test_envelope_property.py")
+_RECEIPT: Final = ("tests/unit/test_envelope_receipt.py",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One defect: `old`, which stands once in the file, becomes `new`."""
+
+    name: str
+    rule: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+_ASSEMBLER: Final = "consumers/assemble.py"
+_MARKER: Final = "consumers/marker.py"
+_FOLDING: Final = "consumers/apply/fold.py"
+_OPEN: Final = "data_embassy/envelope/open.py"
+
+MUTANTS: Final = tuple(
+    Mutant(name=name, rule=rule, path=path, old=old, new=new, tests=tests)
+    for rule, path, tests, defects in (
+        ("whole transactions", _ASSEMBLER, _ASSEMBLE, (
+            ("an END's count is not compared", "if count != event_count:", "if False:"),
+            ("an END at the last one is taken for news", "if commit_lsn <= self._last_end:",
+             "if commit_lsn < self._last_end:"),
+            ("the last END is forgotten", "        self._last_end = commit_lsn\n", ""),
+            ("a BEGIN may stand inside a transaction", "        if self._open is not None:\n            raise _broken",
+             "        if False:\n            raise _broken"),
+            ("a change may stand outside a transaction", '            raise _broken("a change stands outside',
+             '            return\n            raise _broken("a change stands outside'),
+            ("an END may name another transaction", "if not value.startswith(tail, PREFIX_SIZE):", "if False:"),
+        )),
+        ("sessions and numbers", _ASSEMBLER, _ASSEMBLE, (
+            ("a skipped number is ignored", "                self._is_suspended = True\n", ""),
+            ("an older session still counts", "        elif run < self._run:\n", "        elif run < self._run - 1:\n"),
+            ("a session may begin without its marker", "if is_first and prefixes[0] != _SESSION:", "if False:"),
+            ("an overlap is trimmed by one too few", "            values = values[seen:]\n",
+             "            values = values[seen - 1 :]\n"),
+            ("a new session keeps the open transaction", "            self.counts.discarded += 1\n        self._discard()",
+             "            self.counts.discarded += 1"),
+            ("an unknown schema passes", "if unsure is not None and not", "if False and not"),
+        )),
+        ("home offsets", "consumers/sequence.py", _PARTS, (
+            ("a gap of one is no gap", "if header.first_offset > self.next_offset:",
+             "if header.first_offset > self.next_offset + 1:"),
+            ("a lower incarnation counts", "if header.incarnation < self.incarnation:", "if False:"),
+            ("the next offset is the last one", "self.next_offset = header.last_offset + 1",
+             "self.next_offset = header.last_offset"),
+        )),
+        ("session markers", _MARKER, _ASSEMBLE, (
+            ("an advanced slot is no gap", 'if marker["confirmed_flush_lsn"] > end:', "if False:"),
+            ("another system is taken for the same", 'if marker["system_identifier"] != system_identifier:', "if False:"),
+            ("a log that went back is accepted", 'if marker["insert_lsn"] < end and', "if False and"),
+            ("a fork before the last END is accepted", "if fork is None or fork < end:", "if fork is None:"),
+        )),
+        ("net effect", _FOLDING, _FOLD, (
+            ("a deleted row's key stays taken", "            rows[key] = None\n            released = last",
+             "            released = last"),
+            ("a key change leaves the old row", "            rows[key] = None\n            key = new[event]",
+             "            key = new[event]"),
+            ("a second insert replaces the first", '                raise InconsistentStream("a row is inserted while',
+             '                pass\n                InconsistentStream("a row is inserted while'),
+            ("unchanged values come from the last image", "inherited = {column: cells.get(column, image) for",
+             "inherited = {column: image for"),
+            ("a row that came and went is deleted", "            if key in existed:\n                net.deleted",
+             "            if True:\n                net.deleted"),
+        )),
+        ("frames", "consumers/apply/decode.py", _DECODE, (
+            ("order is not checked", "        _check_frames(frames, orders, transactions, first_order)  # (4)\n", ""),
+            ("images are not checked", "            _check_images(shape)  # (3)\n", ""),
+            ("bytes behind a record pass", "if source.tell() != len(body):", "if False:"),
+        )),
+        ("applying", "consumers/apply/images.py", _APPLY, (
+            ("a key change reaches across transactions", "            and self.places[event] not in frame_starts\n", ""),
+            ("a key change need not be adjacent", "            and self.places[event - 1] + 1 == self.places[event]\n", ""),
+        )),
+        ("applying", "consumers/apply/rows.py", _APPLY, (
+            ("an unchanged value is written as a marker", 'if p not in unchanged]\n        yield _Call(table, "u"',
+             'if True]\n        yield _Call(table, "u"'),
+        )),
+        ("opening", _OPEN, _SEAL, (
+            ("the commitment of records is not checked", "        epoch.key.check_commitment(header.commitment)\n", ""),
+            ("the commitment of an epoch is not checked", "        key.check_commitment(header.commitment)\n        # (11)",
+             "        # (11)"),
+            ("any signer may continue an epoch",
+             "if (header.incarnation, header.signer) != (epoch.incarnation, epoch.signer):", "if False:"),
+        )),
+        ("verifying", "data_embassy/envelope/signing.py", _SEAL, (
+            ("another lane's envelope passes", "if header.lane != lane:", "if False:"),
+            ("the post-quantum signature is not checked", "if header.kind is Kind.EPOCH:", "if False:"),
+            ("the body is not signed", "associated, hashlib.sha512(body).digest())", "associated)"),
+        )),
+        ("sealing", "data_embassy/envelope/seal.py", _SEAL, (
+            ("a counter is used twice", "        epoch.counter += 1\n", ""),
+            ("the digest forgets its place", "first_offset=first_offset, body=plain)", "first_offset=0, body=plain)"),
+        )),
+        ("receipts", "data_embassy/envelope/receipt.py", _RECEIPT, (
+            ("a receipt's signature is not checked",
+             "    verify_ed25519(public, data[payload_end:], tagged(_LABEL, data[: _PREFIX.size], payload))\n", ""),
+            ("a receipt of another lane passes", 'if fields.get("lane") != lane:', "if False:"),
+            ("bytes behind a receipt pass", "if len(data) > payload_end + _SIGNATURE_BYTES:", "if False:"),
+        )),
+    )
+    for name, old, new in defects
+)  # fmt: skip
