@@ -1,0 +1,77 @@
+"""The status as text: 80 columns, the lag first, commands whole on lines of their own, colours only when asked."""
+
+from data_embassy.status import Backlog, Part, Position, RegisterStatus
+from operations.status.table import table
+
+POSITION = Position(
+    commit_lsn="16/B3748AC0", source_committed_at="2026-01-01T00:00:00+00:00", home_offset=9, generation=3, attempt=1
+)
+LIVE = RegisterStatus(
+    register="population", lane="00" * 8, tier=1, state="live", lag_seconds=0.42, is_lag_trusted=True, age_seconds=0.3,
+    position=POSITION, backlog=Backlog(records=0, envelopes=0),
+)  # fmt: skip
+STOPPED = RegisterStatus(
+    register="land", lane="11" * 8, tier=2, state="stopped", lag_seconds=7_500.0, is_lag_trusted=False,
+    clock_offset_seconds=3600.2, age_seconds=2.0, position=POSITION, backlog=Backlog(envelopes=12_345),
+    cause="Gapped", reason="the lane jumps from home offset 17 to 4711: records are missing",
+    remedy="at home: embassy register snapshot land",
+    candidate=Part(
+        name="generation 4.1", state="loading", detail={"rows": 1_200_000, "bytes": 340_000_000, "tables_done": 3}
+    ),
+)  # fmt: skip
+HALF = RegisterStatus(
+    register="treasury", lane="22" * 8, tier=3, state="live", lag_seconds=1.0, age_seconds=1.0, position=POSITION,
+    candidate=Part(
+        name="generation 5.1", state="stopped", cause="LoadDivergence", reason="table 3 holds other rows",
+        remedy="at home: embassy register snapshot treasury",
+    ),
+)  # fmt: skip
+EMPTY = RegisterStatus(
+    register="courts", lane="33" * 8, tier=9, state="empty",
+    notes=("the lane cannot be read: this site has no such topic yet, or its broker does not answer",),
+)  # fmt: skip
+
+EXPECTED = """\
+     LAG REGISTER   STATE      BACKLOG   SEEN  POSITION
+   0.4 s population live             0  0.3 s  16/B3748AC0 generation 3
+    2 h? land       stopped     12,345  2.0 s  16/B3748AC0 generation 3
+         Gapped: the lane jumps from home offset 17 to 4711: records are missing
+         -> at home: embassy register snapshot land
+         generation 4.1: loading, 3 tables, 1,200,000 rows, 340.0 MB
+   1.0 s treasury   live             -  1.0 s  16/B3748AC0 generation 3
+         generation 5.1: stopped
+         LoadDivergence: table 3 holds other rows
+         -> at home: embassy register snapshot treasury
+       - courts     empty            -      -  -
+         the lane cannot be read: this site has no such topic yet, or its broker
+           does not answer
+? the clocks of the sites differ by about +3,600.2 s (the embassy's minus
+home's): set them; lags are not to be trusted\
+"""
+
+
+def test_the_table_at_80_columns():
+    text = table("embassy", "embassy", [LIVE, STOPPED, HALF, EMPTY])
+    assert text == EXPECTED
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_home_says_when_it_heard():
+    assert " HEARD " in table("home", "home", [LIVE])
+
+
+def test_colours_only_on_a_terminal():
+    assert "\x1b[" not in table("home", "home", [LIVE, STOPPED])
+    colored = table("home", "home", [LIVE, STOPPED], is_colored=True)
+    assert "\x1b[32mlive" in colored
+    assert "\x1b[31;1mstopped" in colored
+
+
+def test_a_command_is_never_broken():
+    remedy = "at home: embassy register snapshot " + "x" * 60
+    one = RegisterStatus(register="x" * 48, lane="", tier=1, state="stopped", cause="Gapped", reason="r", remedy=remedy)
+    assert f"-> {remedy}" in table("home", "home", [one])
+
+
+def test_a_site_without_registers_says_so():
+    assert table("home", "home", []) == "home (home): no registers"
