@@ -122,7 +122,7 @@ def _settings(site: Site, member: str | None) -> dict[str, Any]:
         "broker": ";".join(f"kafka://{address}" for address in site.kafka.bootstrap.split(",")),
         "broker_credentials": _credentials(site.kafka),
         "broker_session_timeout": SESSION_SECONDS,
-        "broker_heartbeat_interval": 2.0,
+        "broker_heartbeat_interval": 1.0,
         "broker_max_poll_records": 5_000,
         "broker_max_poll_interval": POLL_SECONDS_MAX,
         "consumer_max_fetch_size": FETCH_BYTES_MAX,

@@ -31,7 +31,9 @@ _SESSION: Final = (
     b"SET statement_timeout = '10s'",
     # A beat that was told is on disk: it can only be gone when the register went back.
     b"SET synchronous_commit = on",
-    # The server shall notice soon that a pulse process is gone with its machine: another waits for its lock.
+    # A frozen pulse process loses its session, and with it its lock, to another that waits for it.
+    b"SET idle_session_timeout = '5s'",
+    # So does one that is gone with its machine.
     b"SET tcp_keepalives_idle = 4",
     b"SET tcp_keepalives_interval = 2",
     b"SET tcp_keepalives_count = 2",

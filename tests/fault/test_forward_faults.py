@@ -23,6 +23,10 @@ from tests.support.forwarding import (
 )
 
 WORKER_START_SECONDS = 60
+TAKEOVER_SECONDS = 10
+WATCHDOG_SECONDS = 30
+EXIT_STALLED = 70
+NOTICED_SECONDS = 10
 
 
 @contextmanager
@@ -114,6 +118,7 @@ def test_standby_worker_takes_over_in_seconds(brokers):
                     site.write(register, 100)
                 until(lambda: all(site.has_forwarded(register) for register in site.registers), 30)
                 print(f"taken over after {time.monotonic() - at:.1f} s")  # noqa: T201
+                assert time.monotonic() - at < TAKEOVER_SECONDS
                 assert second.poll() is None
         for register in site.registers:
             assert site.opened(register).records == site.home_records(register)
@@ -222,6 +227,46 @@ def test_home_topic_that_grew_past_the_old_end_is_noticed(brokers):
         site.write(register, 3000)
         with site.worker():
             until(lambda: (h := site.newest_header(register)) is not None and h.incarnation > 1, 90)
+            settled(site, register)
+
+
+def test_a_deleted_home_topic_stops_its_register_until_it_is_there_again(brokers):
+    with bench(brokers, registers=2) as site:
+        deleted, other = site.registers
+        for register in site.registers:
+            site.write(register, 1000)
+        with site.worker() as process:
+            until(lambda: all(site.has_forwarded(register) for register in site.registers), 60)
+            delete_topic(brokers.home, site.site.registers[deleted].changes_topic)
+            until(site.stop_file(deleted).exists, NOTICED_SECONDS)
+            stop = json.loads(site.stop_file(deleted).read_text())
+            site.write(other, 1000)
+            settled(site, other)
+            make_topics(brokers, site.site)
+            site.writer(deleted).begin_session(2 << 32 | 1)
+            site.write(deleted, 100)
+            until(lambda: (h := site.newest_header(deleted)) is not None and h.incarnation > 1, 90)
+            settled(site, deleted)
+            assert not site.stop_file(deleted).exists()
+            assert process.poll() is None
+    assert stop["cause"] == "HomeTopicMissing"
+    assert f"embassy connector apply {deleted}" in stop["remedy"]
+
+
+def test_a_worker_that_stops_reading_without_an_error_is_ended(brokers, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORWARD_STALLS", str(tmp_path / "stalls"))
+    with bench(brokers) as site:
+        register = site.registers[0]
+        with site.worker() as process:
+            site.write(register, 1000)
+            until(lambda: site.has_forwarded(register), 60)
+            (tmp_path / "stalls").touch()
+            time.sleep(1)  # The fetch that was on its way.
+            site.write(register, 1000)
+            assert process.wait(WATCHDOG_SECONDS) == EXIT_STALLED
+        (tmp_path / "stalls").unlink()
+        assert site.log_lines("worker_stalled") == 1
+        with site.worker():
             settled(site, register)
 
 

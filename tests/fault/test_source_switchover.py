@@ -45,7 +45,7 @@ def writing(*registers: CapturedRegister) -> Iterator[None]:
     def write(register: CapturedRegister) -> None:
         try:
             with psycopg.connect(register.server.dsn(register.name), autocommit=True) as connection:
-                while not ended.is_set():
+                while not ended.wait(0.02):
                     connection.execute("INSERT INTO person (name) SELECT 'x' FROM generate_series(1, 10)")
                     connection.execute("UPDATE person SET name = name || 'y' WHERE id % 7 = 0 AND length(name) < 50")
                     connection.execute("DELETE FROM person WHERE id % 11 = 0")
