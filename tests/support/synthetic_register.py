@@ -19,6 +19,10 @@ SYSTEM = "7000000000000000001"
 PERSON = ChangeSchema.build("public", "person", ("id", "name"))
 PULSE = ChangeSchema.build("data_embassy", "pulse", ("only_row", "beat", "at", "sequences", "catalog", "watched"))
 DDL = ChangeSchema.build("data_embassy", "ddl", ("id", "transaction", "at", "event", "tag", "statement"))
+CHECKPOINT = ChangeSchema.build(
+    "data_embassy", "checkpoint", ("id", "attempt", "part", "consistent_point", "question", "answer_key", "at")
+)
+"""Announced only by tests of verification."""
 PRE_DATA = b"""
 CREATE SCHEMA data_embassy;
 CREATE TABLE data_embassy.pulse (only_row boolean PRIMARY KEY, beat bigint NOT NULL, at timestamptz NOT NULL,
@@ -27,7 +31,7 @@ CREATE TABLE data_embassy.ddl (id bigint, transaction text, at timestamptz, even
 CREATE TABLE public.person (id bigint NOT NULL, name text);
 """
 POST_DATA = b"ALTER TABLE public.person ADD PRIMARY KEY (id); ALTER TABLE data_embassy.ddl ADD PRIMARY KEY (id);"
-_PARSED = {schema.fingerprint: parse_schema(json.loads(schema.json)) for schema in (PERSON, PULSE, DDL)}
+_PARSED = {schema.fingerprint: parse_schema(json.loads(schema.json)) for schema in (PERSON, PULSE, DDL, CHECKPOINT)}
 Record = tuple[bytes, bytes]
 
 
