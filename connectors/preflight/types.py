@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from connectors.preflight.findings import Check, Context, Finding, Row, info, stop, warn
+from schemas.types import TYPE_LIMITS, Verdict
 
 # Types of all columns, through domains, arrays, ranges and composite types, each with one column as an example.
 _TYPES: Final = """
@@ -34,16 +35,8 @@ SELECT n.nspname::text AS schema, t.typname::text AS type, t.oid::regtype::text 
  WHERE t.typtype = 'b' AND NOT (t.typelem <> 0 AND t.typlen = -1 AND t.typcategory = 'A')
  GROUP BY 1, 2, 3, 4, 5 ORDER BY 3
 """
-_NAMES: Final = frozenset(
-    ("regclass", "regcollation", "regconfig", "regdictionary", "regnamespace", "regoper", "regoperator", "regproc",
-     "regprocedure", "regrole", "regtype", "aclitem")
-)  # fmt: skip
 _NUMBERS: Final = frozenset(("oid", "xid", "cid", "tid", "xid8", "pg_lsn", "pg_snapshot", "txid_snapshot"))
-_WITHOUT_INPUT: Final = frozenset(
-    ("pg_node_tree", "pg_ndistinct", "pg_dependencies", "pg_mcv_list", "pg_ddl_command", "gtsvector",
-     "pg_brin_bloom_summary", "pg_brin_minmax_multi_summary")
-)  # fmt: skip
-_TRIED_EXTENSIONS: Final = frozenset(("citext", "hstore", "ltree", "isn", "cube", "seg", "intarray", "vector", "lo"))
+_TRIED_EXTENSIONS: Final = frozenset(("citext", "hstore", "ltree", "isn", "cube", "intarray", "vector", "lo"))
 """Extensions whose types were carried through the whole way by tests, or whose text form is exact by definition."""
 
 
@@ -52,7 +45,12 @@ def judge_types(rows: Sequence[Row], _context: Context) -> Iterator[Finding]:
     for row in rows:
         more = f" and {row['columns'] - 1} more" if row["columns"] > 1 else ""
         about = f"column {row['example']}{more}"
-        if row["schema"] == "pg_catalog":
+        limit = TYPE_LIMITS.get(row["type"])
+        if limit is not None:
+            finding = stop if limit.verdict is Verdict.REFUSED else warn
+            yield finding("types", about, f"values of {row['name']} are not carried like others: {limit.reason}",
+                          limit.remedy)  # fmt: skip
+        elif row["schema"] == "pg_catalog":
             yield from _own_type(row["type"], about)
         elif row["extension"] is None:
             yield warn(
@@ -69,16 +67,7 @@ def judge_types(rows: Sequence[Row], _context: Context) -> Iterator[Finding]:
 
 
 def _own_type(name: str, about: str) -> Iterator[Finding]:
-    if name in _WITHOUT_INPUT:
-        yield stop(
-            "types", about, f"values of {name} cannot be read back by PostgreSQL itself", "store it as text",
-        )  # fmt: skip
-    elif name in _NAMES:
-        yield warn(
-            "types", about, f"values of {name} are names of objects or roles: one that does not exist at the embassy at"
-            " that position stops the register", "store the name as text; or make the roles at the embassy as well",
-        )  # fmt: skip
-    elif name in _NUMBERS:
+    if name in _NUMBERS:
         yield info(
             "types", about, f"values of {name} are carried exactly, but mean something on the register's server only",
         )  # fmt: skip

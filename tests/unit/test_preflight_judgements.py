@@ -202,7 +202,9 @@ def test_partition_keys(facts: dict[str, Any], found: list[str]):
     ("facts", "found"),
     [
         ({"type": "int4"}, []),
-        ({"type": "regproc"}, ["warn"]),
+        ({"type": "regproc"}, ["stop"]),
+        ({"type": "regclass"}, ["warn"]),
+        ({"schema": "public", "type": "seg", "extension": "seg"}, ["stop"]),
         ({"type": "xid"}, ["info"]),
         ({"type": "pg_node_tree"}, ["stop"]),
         ({"schema": "public", "extension": "citext"}, []),
