@@ -111,6 +111,17 @@ def test_skipped_number_suspends_until_the_next_marker(source):
     assert lsns(target) == [first, second]
 
 
+def test_skipped_records_that_come_late_do_not_end_the_suspension(source):
+    first = source.commit(insert(1, "a"))
+    begin = len(source.log)
+    source.commit(insert(2, "b"))
+    missing, rest = source.log[begin : begin + 2], source.log[begin + 2 :]
+    target = assembler()
+    feed(target, [*source.log[:begin], *rest, *missing, *rest])
+    assert lsns(target) == [first]
+    assert target.counts.suspended == 2 * len(rest) + len(missing)
+
+
 def test_records_of_an_earlier_session_are_dropped(source):
     source.commit(insert(1, "a"))
     stale = source.log[-3:]
