@@ -18,6 +18,7 @@ from data_embassy import log, metrics
 from data_embassy.config import LOOK_SECONDS, Broker, LiveSite, Register, Site
 from data_embassy.errors import ConfigError, TransportError
 from data_embassy.keys import HomeKeys, load_home_keys
+from pipelines.batches import limits_of_one_of
 from pipelines.caretaker import Caretaker
 from pipelines.chunks import ForwardApp, subscribe
 from pipelines.contracts import Contracts, make_home_topics, topics_of
@@ -47,7 +48,9 @@ def build_app(live: LiveSite, member: Membership) -> ForwardApp:
     keys = load_home_keys(site.keys, site=site.name)
     app = ForwardApp(_group(site), **_settings(site, member.name))
     app.forwarder = Forwarder(
-        lambda register, partition: Session(register, ports_of(app, site, keys, partition)),
+        lambda register, partition: Session(
+            register, ports_of(app, site, keys, partition), limits_of_one_of(len(live.site.registers))
+        ),
         lambda error: _crash(app, error),
     )
     _add_agent(app, topics_of(site))

@@ -41,6 +41,23 @@ class Limits:
 
 
 LIMITS: Final = Limits()
+_REGISTERS_UNSHARED: Final = 2
+"""Registers of one worker that have all of `LIMITS` each."""
+
+
+def limits_of_one_of(registers: int) -> Limits:
+    """Bounds of one register of a worker that has so many: what all of them may hold together does not grow.
+
+    A cut link fills them all. The least is four full envelopes, enough to keep a link of 100 ms busy.
+    """
+    share = max(_REGISTERS_UNSHARED, registers) / _REGISTERS_UNSHARED
+    return Limits(
+        in_flight_max=max(4, int(LIMITS.in_flight_max / share)),
+        in_flight_soft=max(2, int(LIMITS.in_flight_soft / share)),
+        in_flight_bytes_max=max(4 << 20, int(LIMITS.in_flight_bytes_max / share)),
+        waiting_bytes_max=max(1 << 20, int(LIMITS.waiting_bytes_max / share)),
+        waiting_records_max=max(LIMITS.records_max, int(LIMITS.waiting_records_max / share)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Final
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, TransportError
-from pipelines.batches import Batch, Collector, Record
+from pipelines.batches import LIMITS, Batch, Collector, Limits, Record
 from pipelines.chunks import Chunk
 from pipelines.flight import Flight, LaneRewound
 from pipelines.forward import Way
@@ -46,7 +46,7 @@ class LookAgain(Exception):
 class Session:
     """Forwards one register. `run` does all the work; the other methods are called between its steps."""
 
-    def __init__(self, register: Register, ports: Ports) -> None:
+    def __init__(self, register: Register, ports: Ports, limits: Limits = LIMITS) -> None:
         self.register = register
         self.state = State.OPENING
         self.reading = 0
@@ -55,7 +55,7 @@ class Session:
         """First home offset not read."""
         self.incarnation: int | None = None
         self._ports = ports
-        self._collector = Collector()
+        self._collector = Collector(limits)
         self._numbering = Numbering()
         self._changed = asyncio.Event()
         self._flight = Flight(register, self._changed.set)

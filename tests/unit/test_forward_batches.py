@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipelines.batches import Collector, InFlight, Limits, Record
+from pipelines.batches import LIMITS as FULL_LIMITS
+from pipelines.batches import Collector, InFlight, Limits, Record, limits_of_one_of
 from schemas.records import KEY_SIZE, ChangeSchema, RecordKey, encode, snapshot_run
 
 IDLE = InFlight(envelopes=0, size=0)
@@ -102,3 +103,13 @@ def test_clearing_forgets_sizes_too():
     taken.clear()
     assert taken.has_room
     assert taken.take(IDLE) is None
+
+
+def test_many_registers_together_hold_little_more_than_two():
+    def held(registers: int) -> int:
+        one = limits_of_one_of(registers)
+        envelopes = min(one.in_flight_bytes_max, one.in_flight_max * one.bytes_max)
+        return registers * (envelopes + one.waiting_bytes_max)
+
+    assert limits_of_one_of(1) == limits_of_one_of(2) == FULL_LIMITS
+    assert max(held(count) for count in range(1, 21)) <= 2.5 * held(2)
