@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import psycopg
 
 from consumers import standby
+from consumers.apply.ddl.decisions import Decide
 from consumers.assemble import Assembler, GenerationBegan
 from consumers.checks import Pulse
 from consumers.fetch import Began, Fetcher, Goal, Halt, Observer, Ready
@@ -62,6 +63,7 @@ class Following:
         new_opener: Callable[[], LaneOpener],
         receipts: ReceiptWriter | None,
         answers: Answers | None,
+        decide: Decide,
         connect_witness: Callable[[], Connection],
         certain: set[int],
         latest_run: int,
@@ -70,7 +72,7 @@ class Following:
         self._name, self._register, self._owner = name, register, owner
         self._connection, self._lane, self._new_opener = connection, lane, new_opener
         self._receipts, self._answers, self._connect_witness = receipts, answers, connect_witness
-        self._certain, self._latest_run = certain, latest_run
+        self._certain, self._latest_run, self._decide = certain, latest_run, decide
         self._is_stopping = is_stopping
         self._witness: Witness | None = None
 
@@ -118,7 +120,7 @@ class Following:
         )
         fetcher.start()
         try:
-            writer = GroupWriter(self._connection, position, self._register)
+            writer = GroupWriter(self._connection, position, self._register, self._decide)
             halt = self._apply(fetcher, writer)
             return writer.position, halt
         finally:

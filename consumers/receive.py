@@ -15,6 +15,7 @@ import signal
 import threading
 
 from consumers import metering
+from consumers.decisions import decision_log
 from consumers.fleet import Fleet
 from consumers.lane import KafkaLane
 from consumers.receipts import ReceiptWriter, receipt_producer, sender
@@ -73,6 +74,7 @@ def surroundings_of(site: Site, *, keep_retired: bool = False) -> Surroundings:
         stops=StopFiles(site.state),
         now=lambda: dt.datetime.now(dt.UTC),
         keep_retired=keep_retired,
+        decide=lambda register: decision_log(site, register.name).decide,
         is_paused=lambda name: paused(site, name) is not None,
         tell=told.write,
         comparison=comparison,

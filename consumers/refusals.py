@@ -98,7 +98,15 @@ class BeatSkipped(StreamError):
 
 
 class DdlNotReplayed(ApplyError):
-    """The register's schema changed; this version does not replay schema changes."""
+    """A change of the register's schema cannot be replayed exactly."""
+
+
+class CatalogDiffers(ApplyError):
+    """The standby's catalog is not the register's."""
+
+
+class DecisionsDamaged(ApplyError):
+    """The log of an operator's decisions was altered."""
 
 
 class RepairRefused(ApplyError):

@@ -173,6 +173,7 @@ def _build(
             new_opener=lambda: surroundings.new_opener(register),
             receipts=None,
             now=surroundings.now,
+            decide=surroundings.decide(register),
         ),
         goal=goal,
         latest_run=began.run,

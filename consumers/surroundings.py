@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from consumers.apply.ddl.decisions import Decide, undecided
 from consumers.lane import KafkaLane
 from consumers.receipts import ReceiptWriter
 from consumers.stops import StopFiles
@@ -33,4 +34,6 @@ class Surroundings:
     """Hears what a register is doing."""
     answers: Callable[[Register], Answers] | None = None
     """Where a live standby's verifications are answered."""
+    decide: Callable[[Register], Decide] = lambda _: undecided
+    """What operators decided about schema changes that cannot be replayed."""
     comparison: Comparison = field(default_factory=Comparison)

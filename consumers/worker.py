@@ -21,6 +21,7 @@ import psycopg
 
 from consumers import standby
 from consumers.apply import prepare_session
+from consumers.apply.ddl.decisions import Decide, undecided
 from consumers.assemble import GenerationBegan, RereadNeeded
 from consumers.control import Control, Standby
 from consumers.fetch import Goal
@@ -72,6 +73,8 @@ class Services:
     new_opener: Callable[[], LaneOpener]
     receipts: ReceiptWriter | None
     now: Callable[[], dt.datetime]
+    decide: Decide = undecided
+    """What operators decided about schema changes."""
     answers: Answers | None = None
     """Where verifications are answered; None for a standby that is not the live one."""
 
@@ -242,6 +245,7 @@ class StandbyWorker(threading.Thread):
             new_opener=self._services.new_opener,
             receipts=self._services.receipts,
             answers=self._services.answers,
+            decide=self._services.decide,
             connect_witness=self._connect_witness,
             certain=self._certain,
             latest_run=self._latest_run,

@@ -6,7 +6,10 @@ import time
 from dataclasses import replace
 
 from consumers import standby
-from consumers.apply import Applier
+from consumers.apply import Applied, Applier, Decoded
+from consumers.apply.ddl import pending
+from consumers.apply.ddl.decisions import Decide, Undecided, undecided
+from consumers.apply.ddl.fingerprint import CatalogWatch
 from consumers.fetch import Ready
 from consumers.position import StandbyPosition
 from consumers.sequences import Sequences
@@ -19,11 +22,14 @@ from schemas.records import ChangeSchema
 class GroupWriter:
     """Writes groups over one connection, from a position on."""
 
-    def __init__(self, connection: Connection, position: StandbyPosition, register: str) -> None:
+    def __init__(
+        self, connection: Connection, position: StandbyPosition, register: str, decide: Decide = undecided
+    ) -> None:
         self.position = position
         self.is_inside_transaction = False
         self._connection = connection
-        self._applier = Applier(connection)
+        self._applier = Applier(connection, decide=decide)
+        self._catalog = CatalogWatch(connection)
         self._sequences = Sequences(connection)
         self._register = register
         self._schemas: list[ChangeSchema] = []
@@ -36,11 +42,12 @@ class GroupWriter:
         if group.discards_open:
             self._connection.rollback()
             self._applier.forget()
+            self._catalog.forget()
             self._forget()
         if not group.frames:
             return False
         failpoint.hit("before_apply")
-        applied = self._applier.apply(ready.decoded)
+        applied = self._apply(ready.decoded)
         if ready.decoded.repairs:
             mend(self._connection, [one.row for one in ready.decoded.repairs])
         failpoint.hit("after_apply")
@@ -53,6 +60,21 @@ class GroupWriter:
         self._commit(ready)
         metrics.APPLY_GROUP_SECONDS.labels(self._register).observe(time.perf_counter() - started)
         return True
+
+    def _apply(self, decoded: Decoded) -> Applied:
+        try:
+            applied = self._applier.apply(decoded)
+        except Undecided as stop:
+            self._connection.rollback()
+            self._applier.forget()
+            pending.keep(self._connection, stop.pending)
+            raise
+        if decoded.ddl:
+            self._catalog.forget()
+            pending.clear(self._connection)
+        elif not decoded.ends_inside_transaction:
+            self._catalog.follow(decoded.pulses)
+        return applied
 
     def _commit(self, ready: Ready) -> None:
         old = self.position

@@ -147,6 +147,15 @@ CAUSES: Final[dict[str, Cause]] = {
         _SCHEMA,
         afar=f"at the embassy: embassy register decide NAME; or at home: {SNAPSHOT}",
     ),
+    "CatalogDiffers": Cause(
+        "The standby's tables, columns, indexes or enums are not the register's.", "home", SNAPSHOT, _SCHEMA
+    ),
+    "DecisionsDamaged": Cause(
+        "The embassy's log of decisions was altered.",
+        "embassy",
+        f"restore the file from a backup, then: {RESUME}",
+        _SCHEMA,
+    ),
     "RepairRefused": Cause("Rows that were sent again do not fit the standby.", "home", SNAPSHOT, _DIFFERS),
     "TableMissing": Cause("The stream changes a table that the standby does not have.", "home", SNAPSHOT, _SCHEMA),
     "ShapeMismatch": Cause("A change's columns are not those of the standby's table.", "home", SNAPSHOT, _SCHEMA),

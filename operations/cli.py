@@ -25,7 +25,18 @@ app = typer.Typer(
 )
 _NOUNS: Final = ("local", "register", "connector", "run", "keys", "config")
 _VERBS: Final = ("demo", "status")
-_REGISTER_VERBS: Final = ("add", "check", "replay", "verify", "verifications", "repair", "pause", "resume", "remove")
+_REGISTER_VERBS: Final = (
+    "add",
+    "check",
+    "replay",
+    "verify",
+    "verifications",
+    "repair",
+    "pause",
+    "resume",
+    "decide",
+    "remove",
+)
 
 
 @app.callback()

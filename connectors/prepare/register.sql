@@ -182,7 +182,8 @@ END $data_embassy$;
 -- catalog the same after it replayed a change, and stops where the answers differ.
 CREATE OR REPLACE FUNCTION data_embassy.definition(catalog oid, object oid) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET IntervalStyle = postgres
-SET TimeZone = 'UTC' SET extra_float_digits = 1 SET bytea_output = hex SET lc_monetary = 'C' AS $data_embassy$
+SET TimeZone = 'UTC' SET extra_float_digits = 1 SET bytea_output = hex SET lc_monetary = 'C'
+SET standard_conforming_strings = on SET quote_all_identifiers = off AS $data_embassy$
     SELECT CASE $1
     WHEN 'pg_class'::regclass THEN (
         SELECT jsonb_strip_nulls(jsonb_build_object(

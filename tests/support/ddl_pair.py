@@ -36,6 +36,8 @@ class DdlPair:
     decisions: dict[int, Decision] = field(default_factory=dict)
     applier: Applier = field(init=False)
     waiting: list[Transaction] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    """Differences that earlier cases left on purpose, or by failing."""
 
     def __post_init__(self) -> None:
         """The applier of a receiver that just started."""
@@ -58,6 +60,11 @@ class DdlPair:
                 self.standby.rollback()
                 self.applier.forget()
                 return stop.pending
+            except BaseException:
+                self.standby.rollback()
+                self.applier.forget()
+                self.waiting.pop(0)
+                raise
             self.standby.commit()
             self.waiting.pop(0)
         return None
@@ -67,6 +74,13 @@ class DdlPair:
         with connect(self.dsn_of_register) as home, self.reader.transaction():
             found = compare_databases(home, self.reader, leave_out=("data_embassy", "pulse"))
         return [f"{one.table}: {one.reason}" for one in found if not one.equal]
+
+    def new_differences(self) -> list[str]:
+        """What differs and did not before."""
+        found = set(self.differences())
+        new = sorted(found - self.known)
+        self.known = found
+        return new
 
     def query(self, query: str, *, at_home: bool = False) -> list[tuple[object, ...]]:
         """Rows at the standby, or at the register."""

@@ -25,7 +25,7 @@ def undecided(number: int, digest: str) -> Decision | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Pending:
     """The change that waits for a decision, as the operator is shown it at the embassy."""
 

@@ -17,7 +17,7 @@ from consumers.apply.ddl.match import match
 from consumers.apply.ddl.rows import Noted
 from consumers.apply.ddl.synthesis import synthesize
 from consumers.apply.ddl.tags import tag_of
-from consumers.apply.ddl.text import Evaluated, Unsafe, evaluated, normalize, says_nothing
+from consumers.apply.ddl.text import Evaluated, Unsafe, detached_slowly, evaluated, normalize, says_nothing
 from consumers.apply.ddl.tokens import Statement, Unreadable, split
 
 FirstChange = Callable[[str, str], int | None]
@@ -77,6 +77,8 @@ class Replay:
     evaluates: Evaluated | None = None
     """What a statement that writes rows may have called: each function must give the same again."""
     may_lack_role: bool = False
+    detached: str | None = None
+    """A partition that was detached without stopping its users: PostgreSQL keeps its bound as a check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,7 @@ def _decide_text(unit: Unit, statement: Statement) -> Action:
             statement=statement,
             evaluates=evaluated(statement) if unit.rewrites else None,
             may_lack_role=unit.main.tag.endswith(" POLICY"),
+            detached=detached_slowly(statement),
         )
     except Unsafe as error:
         return Stop(reason=str(error))

@@ -35,6 +35,12 @@ _ADDRESS: Final = (
     "SELECT classid::pg_catalog.int8, objid::pg_catalog.int8"
     " FROM pg_catalog.pg_get_object_address($1::text, $2::text[], $3::text[])"
 )
+_RELATION: Final = (
+    "SELECT c.tableoid::pg_catalog.int8, c.oid::pg_catalog.int8 FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2"
+)
+_UNMAPPED: Final = frozenset({"composite type", "index", "sequence", "view", "materialized view"})
+"""Relations that PostgreSQL names in an address and does not find by it, at least not their columns."""
 _STAGING: Final = (
     "SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind = 'r'"
 )
@@ -147,7 +153,8 @@ class DdlReplayer:
             with self._whole():
                 self._drop_staging()
                 with self._settings(settings):
-                    for text in texts:
+                    later = self._bound_as_check(action.detached)
+                    for text in (*texts, *later):
                         self._execute(text)
                 self._give_full(unit)
                 values = self._check(unit)
@@ -159,6 +166,13 @@ class DdlReplayer:
             if not action.may_lack_role:
                 raise
         return {}
+
+    def _bound_as_check(self, partition: str | None) -> list[str]:
+        if partition is None:
+            return []
+        query = "SELECT pg_catalog.pg_get_partition_constraintdef(pg_catalog.to_regclass(%s))"
+        row = self._connection.execute(query, (partition,)).fetchone()
+        return [f"ALTER TABLE {partition} ADD CHECK ({row[0]})"] if row is not None and row[0] else []
 
     def _give_full(self, unit: Unit) -> None:
         for name in unit.full:
@@ -185,8 +199,11 @@ class DdlReplayer:
     def _definition(self, address: Sequence[Any]) -> dict[str, Any] | None:
         try:
             cursor = psycopg.RawCursor(self._connection)
-            found = cursor.execute(_ADDRESS, address).fetchone()
-            assert found is not None
+            is_relation = address[0].split(" column")[0] in _UNMAPPED
+            query, arguments = (_RELATION, address[1][:2]) if is_relation else (_ADDRESS, address)
+            found = cursor.execute(query, arguments).fetchone()
+            if found is None:
+                return None
             row = cursor.execute(_DEFINITION.replace("$1", "$1::oid").replace("$2", "$2::oid"), found).fetchone()
         except (psycopg.errors.UndefinedObject, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
             return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from consumers.apply.ddl.tokens import Kind, Statement, Token
@@ -85,11 +85,11 @@ def evaluated(statement: Statement) -> Evaluated:
 def _refuse(statement: Statement, tag: str) -> None:
     tokens = statement.tokens
     if tag.endswith((" FUNCTION", " PROCEDURE")) and tag.startswith("CREATE"):
-        for token, after in itertools.pairwise(tokens):
+        for token, after in pairwise(tokens):
             if token.depth == 0 and token.is_word("language") and after.value.strip("'").lower() in _UNTRUSTED:
                 raise Unsafe("it names a library of home's machine")
     if statement.word(0) == "alter" and any(
-        a.is_word("owner") and b.is_word("to") and a.depth == 0 for a, b in itertools.pairwise(tokens)
+        a.is_word("owner") and b.is_word("to") and a.depth == 0 for a, b in pairwise(tokens)
     ):
         raise Unsafe("it changes an owner together with other things")
 
@@ -102,22 +102,36 @@ def _ends_with(tokens: tuple[Token, ...], *words: str) -> bool:
 def _concurrently(tokens: tuple[Token, ...], tag: str) -> list[tuple[int, int, str]]:
     if tag in ("CREATE INDEX", "DROP INDEX", "REFRESH MATERIALIZED VIEW"):
         # Directly behind INDEX or VIEW, where it can be no name (it is reserved there).
-        for before, token in itertools.pairwise(tokens):
+        for before, token in pairwise(tokens):
             if before.is_word("index", "view"):
                 return [(token.start, token.end, "")] if token.is_word("concurrently") else []
-    if tag == "ALTER TABLE" and any(
-        a.is_word("detach") and b.is_word("partition") for a, b in itertools.pairwise(tokens)
-    ):
+    if tag == "ALTER TABLE" and _detach(tokens):
         last = tokens[-1]
-        is_behind_name = len(tokens) > 2 and tokens[-2].is_name and not tokens[-2].is_word("partition")
-        if last.is_word("concurrently", "finalize") and is_behind_name:
-            return [(last.start, last.end, "")]
+        return [(last.start, last.end, "")]
     return []
+
+
+def detached_slowly(statement: Statement) -> str | None:
+    """The partition that DETACH PARTITION ... CONCURRENTLY or FINALIZE names, as written."""
+    place = _detach(statement.tokens)
+    if not place:
+        return None
+    origin, last = statement.tokens[0].start, statement.tokens[-2]
+    return statement.text[statement.tokens[place].start - origin : last.end - origin]
+
+
+def _detach(tokens: tuple[Token, ...]) -> int:
+    """Where the partition's name begins in such a command, otherwise 0."""
+    for place, (first, second) in enumerate(pairwise(tokens)):
+        if first.is_word("detach") and second.is_word("partition") and first.depth == 0:
+            is_slow = tokens[-1].is_word("concurrently", "finalize") and len(tokens) > place + 3
+            return place + 2 if is_slow else 0
+    return 0
 
 
 def _tablespaces(tokens: tuple[Token, ...]) -> list[tuple[int, int, str]]:
     found = []
-    for place, (token, name) in enumerate(itertools.pairwise(tokens)):
+    for place, (token, name) in enumerate(pairwise(tokens)):
         if not token.is_word("tablespace") or not name.is_name:
             continue
         before = tokens[place - 1]
