@@ -19,7 +19,7 @@ MESSAGE_BYTES_MAX: Final = 68 << 20
 """Broker limit of a home topic: a record and its framing."""
 ENVELOPE_BYTES_MAX: Final = 80 << 20
 """Broker limit of a lane: one record that does not compress, header, wrapped keys and signatures."""
-_CREATE_TIMEOUT_SECONDS: Final = 20.0
+_CREATE_TIMEOUT_SECONDS: Final = 40.0
 
 
 def client_settings(broker: Broker | Link) -> Settings:

@@ -5,15 +5,13 @@ that a process or a person relies on.
 """
 
 import datetime as dt
-import json
-import secrets
-from pathlib import Path
 
-from data_embassy.config import load_site
-from data_embassy.errors import ConfigError
+from data_embassy.config import PasswordFile, open_site
 from deploy.local.certificates import ensure_certificates
 from deploy.local.layout import Layout, password
-from deploy.local.machine import LOOPBACK, LocalError, write_private
+from deploy.local.machine import LOOPBACK, write_private
+from operations.onboarding.contract import Asked, take
+from operations.onboarding.dsn import Address
 
 HOME_USER = "home"
 EMBASSY_USER = "embassy"
@@ -73,30 +71,6 @@ database = "{database}"
 receive = {ports.receive}
 """
 
-_HOME_CONTRACT = """\
-# Contract of the register {name} at home.
-lane = "{lane}"
-tier = {tier}
-
-[source]
-host = "{host}"
-port = {port}
-database = {source}
-capture_user = "{capture}"
-capture_password_file = "secrets/postgres-capture"
-pulse_user = "{pulse}"
-pulse_password_file = "secrets/postgres-pulse"
-slot = "data_embassy_{name}"
-publication = "data_embassy"
-"""
-
-_EMBASSY_CONTRACT = """\
-# Contract of the register {name} at the embassy.
-lane = "{lane}"
-tier = {tier}
-"""
-
-
 def write_sites(layout: Layout, *, now: dt.datetime) -> None:
     """Write what is missing of both sites."""
     home, embassy = layout.site("home"), layout.site("embassy")
@@ -112,30 +86,24 @@ def write_sites(layout: Layout, *, now: dt.datetime) -> None:
 
 
 def write_contracts(layout: Layout, *, name: str, database: str, tier: int) -> None:
-    """Write a register's contract at both sites, with one lane id that says nothing about the register.
+    """Take a register under contract at both sites, as `embassy register add` does, under one lane by chance.
 
-    A contract that exists is kept. Raises LocalError when it stands for another database, ConfigError when the name
-    cannot be a register's.
+    A contract that exists is kept. Raises ContractError when it stands for another database, or the name cannot be a
+    register's.
     """
-    home, embassy = layout.site("home"), layout.site("embassy")
-    if Path(name).name != name:
-        raise LocalError(f"{name!r} is no register's name", remedy="use lower-case letters, digits and _")
-    known = load_site(home).registers.get(name)
-    if known is not None and (known.source is None or known.source.capture.database != database):
-        raise LocalError(f"the register {name} stands for another database", remedy="choose another name")
-    lane, tier = (known.lane, known.tier) if known else (secrets.token_hex(8), tier)
-    home_text = _HOME_CONTRACT.format(
-        name=name, lane=lane, tier=tier, host=LOOPBACK, port=layout.ports.home_postgres, source=json.dumps(database),
-        capture=CAPTURE_ROLE, pulse=PULSE_ROLE,
-    )  # fmt: skip
-    texts = {home: home_text, embassy: _EMBASSY_CONTRACT.format(name=name, lane=lane, tier=tier)}
-    for site, text in texts.items():
-        path = site / "registers" / f"{name}.toml"
-        if path.exists():
-            continue
-        write_private(path, text)
-        try:
-            load_site(site)
-        except ConfigError:
-            path.unlink()
-            raise
+    home, embassy = (open_site(layout.site(site)) for site in ("home", "embassy"))
+    files = {role: home.folder / "secrets" / f"postgres-{role}" for role in ("capture", "pulse")}
+    known = home.registers.get(name)
+    register, _ = take(
+        home,
+        Asked(
+            name=name,
+            tier=tier if known is None else None,
+            address=Address(
+                host=LOOPBACK, port=layout.ports.home_postgres, database=database, user=CAPTURE_ROLE, password=None
+            ),
+            passwords={role: PasswordFile(path=file).read() for role, file in files.items()},
+            password_files=files,
+        ),
+    )
+    take(embassy, Asked(name=name, lane=register.lane, tier=register.tier))

@@ -145,11 +145,8 @@ class LocalSystem:
         sites.write_contracts(self.layout, name=name, database=database or name, tier=tier)
         self.say(f"{name}: preparing the database")
         registers.prepare(self.layout, name)
-        self.restart(*ROLES)
-        self.say(f"{name}: snapshot")
+        self.say(f"{name}: snapshot, then capture")
         registers.command(self.layout, "home", "register", "snapshot", name)
-        self.say(f"{name}: capture")
-        registers.command(self.layout, "home", "connector", "apply", name)
         done.touch()
 
     # -- single processes -------------------------------------------------------------------------------------------

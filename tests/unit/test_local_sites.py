@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from data_embassy.config import load_site
-from data_embassy.errors import ConfigError
+from data_embassy.errors import ConfigError, ContractError
 from data_embassy.keys import load_embassy_keys, load_home_keys
 from deploy.local import layout as layouts
 from deploy.local.layout import Layout, load_layout, make_layout
@@ -94,7 +94,7 @@ def test_both_contracts_name_one_lane_that_says_nothing(made):
 
 def test_a_register_cannot_change_its_database(made):
     write_contracts(made, name="land", database="land", tier=2)
-    with pytest.raises(LocalError, match="another database"):
+    with pytest.raises(ContractError, match="another source"):
         write_contracts(made, name="land", database="other", tier=2)
 
 
