@@ -44,6 +44,10 @@ _CATALOG: Final = files("schemas").joinpath("catalog.sql").read_bytes()
 _SEQUENCES: Final = b"SELECT data_embassy.sequence_state()::text"
 _PULSE: Final = b"SELECT sequences FROM data_embassy.pulse"
 
+_MOVES: Final = (
+    psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.LockNotAvailable,
+)  # fmt: skip
+
 Name = tuple[str, str]
 Line = tuple[str, str, str, str, str]
 
@@ -151,7 +155,7 @@ class Content:
             # Back to a savepoint: an error leaves the snapshot, and the table's lock does not last.
             with self._under.transaction(force_rollback=True):
                 rows = self._under.execute(query).fetchall()
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        except _MOVES as error:
             raise Moved from error
         now = self._look.execute(_FILENODE, (table.oid,)).fetchone()
         if now is None or now[0] != table.filenode:
@@ -160,7 +164,12 @@ class Content:
 
 
 def begin_snapshot(connection: Connection) -> None:
-    """Open the transaction that `Content` reads in; the snapshot is taken by the first query."""
+    """Open the transaction that `Content` reads in; the snapshot is taken by the first query.
+
+    A table that somebody keeps locked for longer than the bound counts as moved.
+    """
+    connection.execute("SET lock_timeout = '10s'")
+    connection.execute("SET row_security = off")  # A policy is an error, never a filter.
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
