@@ -10,6 +10,7 @@ import typer
 
 from data_embassy import metrics
 from operations.cli import app, mount
+from operations.settings import configuration_page
 
 _HEAD = "<!-- Generated from the code by `make docs`; a test compares it. -->\n"
 
@@ -50,7 +51,7 @@ def _describe(command: Any, path: tuple[str, ...], lines: list[str]) -> None:
     lines += [""] if options else []
 
 
-PAGES = {"metrics.md": metrics_page, "cli.md": cli_page}
+PAGES = {"metrics.md": metrics_page, "cli.md": cli_page, "configuration.md": configuration_page}
 
 
 def main(folder: Path) -> None:

@@ -1,0 +1,124 @@
+"""The reference page of the configuration: every setting that the readers of `data_embassy.config` ask for.
+
+Names, kinds and defaults are read from their source text; what a setting means stands here. A setting without a
+meaning, or a meaning without a setting, makes `make docs` and its test fail.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from data_embassy.config import contract, site
+
+_KINDS: Final = {"text": "text", "optional": "text", "number": "whole number", "file": "path", "password": "path"}
+_WHO: Final = ("capture", "pulse")
+
+_INTRODUCTION: Final = """\
+A site is one folder: `site.toml`, one contract per register below `registers/`, passwords in files of their own.
+Commands find it by `--site` or `EMBASSY_SITE`. Relative paths are relative to the folder. All errors are reported
+together (`embassy config check`); an unknown setting is an error. Workers look at the contracts once a second: a new one
+starts its register, a removed one ends it.
+"""
+MEANINGS: Final[dict[str, dict[str, str]]] = {
+    "site.toml": {
+        "site.role": "`home` or `embassy`: what this site is.",
+        "site.name": "What status and logs call it.",
+        "site.keys": "Folder with this site's keys and the others' public bundles.",
+        "site.state": "Folder with stops, pauses and reports. Small.",
+        "kafka.bootstrap": "The site's own broker, `host:port[,host:port]`.",
+        "kafka.username": "User for SASL PLAIN; without it the broker asks for none.",
+        "kafka.password_file": "File of mode 0600 with that user's password.",
+        "connect.url": "Home only: Kafka Connect's REST address.",
+        "link.bootstrap": "Home only: the embassy's broker as home reaches it.",
+        "link.ca_file": "Home only: the embassy's CA; with it the link is TLS.",
+        "link.cert_file": "Home only: home's certificate for the link.",
+        "link.key_file": "Home only: its key, mode 0600.",
+        "postgres.host": "Embassy only: the server with the standbys.",
+        "postgres.port": "Embassy only: its port.",
+        "postgres.database": "Embassy only: the control database.",
+        "postgres.user": "Embassy only: the role that owns the standbys ([privileges](../privileges.md)).",
+        "postgres.password_file": "Embassy only: file of mode 0600 with its password.",
+        "metrics.forward": "Loopback port of the forwarder's metrics; 0 serves none.",
+        "metrics.pulse": "Loopback port of the pulse's metrics; 0 serves none.",
+        "metrics.receive": "Loopback port of the receiver's metrics; 0 serves none.",
+    },
+    "registers/NAME.toml": {
+        "lane": "The lane's id: 16 lower-case hex digits, the same at both sites; says nothing about the register.",
+        "tier": "Which registers go first when the link cannot carry everything; higher first.",
+        "source.host": "Home only: the register's server.",
+        "source.port": "Home only: its port.",
+        "source.database": "Home only: the register's database.",
+        "source.capture_user": "Home only: the role that reads ([privileges](../privileges.md)).",
+        "source.capture_password_file": "Home only: file of mode 0600 with its password, where Connect may read it.",
+        "source.pulse_user": "Home only: the role that advances the clock.",
+        "source.pulse_password_file": "Home only: file of mode 0600 with its password.",
+        "source.slot": "Home only: the permanent replication slot.",
+        "source.publication": "Home only: the publication, FOR ALL TABLES.",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting as a reader asks for it."""
+
+    name: str
+    kind: str
+    default: str
+
+
+def settings(of: str) -> list[Setting]:
+    """What is asked for in a file: `site.toml` or `registers/NAME.toml`."""
+    found: dict[str, Setting] = {}
+    for node in ast.walk(ast.parse(inspect.getsource(site if of == "site.toml" else contract))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _KINDS:
+            if not isinstance(node.func.value, ast.Name) or node.func.value.id != "reader":
+                continue
+            for setting in _asked(node, node.func.attr):
+                found[setting.name] = setting
+    return list(found.values())
+
+
+def _asked(call: ast.Call, method: str) -> Iterator[Setting]:
+    table, name, *more = (ast.unparse(argument) for argument in call.args)
+    is_needed = method in ("text", "number") and not more
+    default = "required" if is_needed else f"`{more[0].strip(chr(39))}`" if more else "none"
+    kind = _KINDS[method]
+    if method == "number":
+        kind += f", {more[1]} to {more[2]}"
+    for who in _WHO if "{who}" in name + default else ("",):
+        path = ".".join(part for part in (_plain(table, who), _plain(name, who)) if part)
+        yield Setting(name=path, kind=kind, default=_spelt(_plain(default, who)))
+
+
+def _plain(source: str, who: str) -> str:
+    """A literal's text, with the role's name filled in."""
+    return source.replace("f'", "").replace("'", "").replace("{who}", who)
+
+
+def _spelt(default: str) -> str:
+    """Defaults that follow from another value."""
+    return {"`role`": "the role", "`name`": "the register's name"}.get(default, default.replace("{name}", "NAME"))
+
+
+def configuration_page() -> str:
+    """Every setting of both files: name, kind, default, meaning. Raises KeyError for one without a meaning."""
+    lines = [
+        "<!-- Generated from the code by `make docs`; a test compares it. -->\n",
+        "# Configuration\n",
+        _INTRODUCTION,
+    ]
+    for file, meanings in MEANINGS.items():
+        lines += [f"## `{file}`\n", "| setting | kind | default | meaning |", "|---|---|---|---|"]
+        asked = {setting.name: setting for setting in settings(file)}
+        if asked.keys() != meanings.keys():
+            raise KeyError(f"{file}: settings and meanings differ: {sorted(asked.keys() ^ meanings.keys())}")
+        lines += [
+            f"| `{name}` | {asked[name].kind} | {asked[name].default} | {text} |" for name, text in meanings.items()
+        ]
+        lines.append("")
+    return "\n".join(lines)
