@@ -140,7 +140,7 @@ class Memory:
     """
 
     def __init__(self, state: Path, register: str) -> None:
-        self._path = state / "source" / f"{register}.known"
+        self._path = state / "pulse" / f"{register}.json"
         self._generation = state / "snapshot" / f"{register}.json"
         self._known = self._read()
         self._written = self._known
