@@ -20,8 +20,8 @@ _WHO: Final = ("capture", "pulse")
 _INTRODUCTION: Final = """\
 A site is one folder: `site.toml`, one contract per register below `registers/`, passwords in files of their own.
 Commands find it by `--site` or `EMBASSY_SITE`. Relative paths are relative to the folder. All errors are reported
-together (`embassy config check`); an unknown setting is an error. Workers look at the contracts once a second: a new one
-starts its register, a removed one ends it.
+together (`embassy config check`); an unknown setting is an error. Workers look at the contracts once a second: a new
+one starts its register, a removed one ends it.
 """
 MEANINGS: Final[dict[str, dict[str, str]]] = {
     "site.toml": {
