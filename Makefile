@@ -53,7 +53,7 @@ test: setup ## everything that must hold: checks, plugin tests, unit to scenario
 
 .PHONY: campaign
 campaign: setup ## long fault runs; writes docs/reports
-	@EMBASSY_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/fault tests/integration
+	@EMBASSY_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/fault tests/integration tests/scenarios
 	@$(BIN)/python -m bench.campaign
 
 .PHONY: bench
