@@ -111,6 +111,26 @@ def test_skipped_number_suspends_until_the_next_marker(source):
     assert lsns(target) == [first, second]
 
 
+def test_run_that_was_seen_in_part_is_trimmed_to_its_news(source):
+    first = source.commit(insert(1, "a"))
+    seen = len(source.log)
+    second = source.commit(insert(2, "b"), insert(3, "c"))
+    third = source.commit(delete(1))
+    target = assembler()
+    feed(target, source.log[:seen])
+    again = source.log[seen - 2 :]
+    run = Run(*RecordKey.unpack(again[0][0]), len(again))
+    target.feed(
+        incarnation=2, lane_offset=1, first_offset=seen - 2, runs=[run], values=[value for _, value in again]
+    )  # fmt: skip
+    group = taken(target)
+    assert [(frame.commit_lsn, frame.first, frame.last) for frame in group.frames] == [
+        (first, 0, 1), (second, 1, 3), (third, 3, 4),
+    ]  # fmt: skip
+    assert target.counts.repeated == 2
+    assert group.position(START).home_offset == len(source.log) - 1
+
+
 def test_skipped_records_that_come_late_do_not_end_the_suspension(source):
     first = source.commit(insert(1, "a"))
     begin = len(source.log)
