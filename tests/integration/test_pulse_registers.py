@@ -25,7 +25,7 @@ def register(postgres: PlainPostgres, tmp_path: Path) -> Iterator[PreparedRegist
 @contextmanager
 def pulsing(site: Site, **arguments) -> Iterator[None]:
     stop = threading.Event()
-    thread = threading.Thread(target=run_pulse, args=(site,), kwargs={"stop": stop, "look": lambda: site, **arguments})
+    thread = threading.Thread(target=run_pulse, args=(site,), kwargs={"stop": stop, "look": lambda: site} | arguments)
     thread.start()
     try:
         yield
@@ -58,6 +58,19 @@ def test_a_register_that_is_away_holds_nobody_up(register: PreparedRegister):
     site = replace(register.site, registers={"away": away, register.register.name: register.register})
     with pulsing(site):
         wait_until(lambda: beats(register) >= 2, seconds=20, what="two beats")
+
+
+def test_a_register_that_comes_beats_and_one_that_goes_does_not(register: PreparedRegister):
+    now = [replace(register.site, registers={})]
+    with pulsing(register.site, look=lambda: now[0]):
+        now[0] = register.site
+        wait_until(lambda: beats(register) >= 2, seconds=20, what="two beats")
+        now[0] = replace(register.site, registers={})
+        labels = {"register": register.register.name}
+        wait_until(
+            lambda: REGISTRY.get_sample_value("embassy_pulse_beats_total", labels) is None,
+            seconds=20, what="nothing is shown of it",
+        )  # fmt: skip
 
 
 def test_it_comes_back_after_its_session_was_ended(register: PreparedRegister):
