@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -60,6 +61,24 @@ def follow(pulse: Pulse, rows: Iterable[Mapping[str, str | None]]) -> Pulse:
             raise BeatSkipped(f"the pulse jumps from beat {pulse.beat} to {beat}", remedy=NEW_GENERATION)
         pulse = Pulse(beat, at, _watch(pulse.watched, row.get("watched")))
     return pulse
+
+
+def check_ddl(pulse: Pulse, rows: Iterable[Mapping[str, str | None]]) -> None:
+    """Raise PublicationChanged where a row of `data_embassy.ddl` is about the publication that this stream reads.
+
+    The next beat would tell as well, but transactions in between may lack changes: no standby shall show them.
+    """
+    for row in rows:
+        tag, identity = row.get("tag") or "", row.get("object_identity")
+        if tag.endswith(" PUBLICATION") and identity is not None and _reads(pulse.watched, identity):
+            raise PublicationChanged(f"the publication was changed at the register: {tag}", remedy=_PREPARE)
+
+
+def _reads(watched: str | None, identity: str) -> bool:
+    if not is_known(watched):
+        return False
+    names = {one["name"] for one in json.loads(watched or "{}").get("publications", [])}
+    return identity in names | {'"' + name.replace('"', '""') + '"' for name in names}
 
 
 def _watch(before: str | None, now: str | None) -> str | None:

@@ -17,7 +17,7 @@ from typing import Final
 
 from consumers.apply import Decoded, Decoder
 from consumers.assemble import Assembler, GenerationBegan, RereadNeeded
-from consumers.checks import Pulse, follow
+from consumers.checks import Pulse, check_ddl, follow
 from consumers.group import Group
 from consumers.lane import Lane
 from consumers.reader import Batch, Reader
@@ -249,6 +249,7 @@ class Fetcher(threading.Thread):
     def _ready(self, group: Group, decoded: Decoded) -> None:
         if group.discards_open:
             self._pulse = self._pulse_of_whole
+        check_ddl(self._pulse, (row.row for row in decoded.ddl))
         self._pulse = follow(self._pulse, decoded.pulses)
         if group.is_complete:
             self._pulse_of_whole = self._pulse

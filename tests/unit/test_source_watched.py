@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from consumers import checks, refusals
-from consumers.checks import Pulse, follow
+from consumers.checks import Pulse, check_ddl, follow
 from data_embassy.errors import StreamError
 from data_embassy.watched import UNCHANGED, find_change
 from pipelines.pulse import sentry
@@ -82,6 +82,15 @@ def test_the_first_beat_of_a_generation_is_believed_when_it_is_sound() -> None:
     assert follow(Pulse(7, None), [beat(8, other)]).watched == other
     with pytest.raises(refusals.PublicationChanged):
         follow(Pulse(7, None), [beat(8, changed(lambda d: d.update(publications=[])))])
+
+
+@pytest.mark.parametrize("tag", ["CREATE PUBLICATION", "ALTER PUBLICATION", "DROP PUBLICATION"])
+def test_a_schema_change_of_the_publication_itself_stops_before_the_next_beat(tag: str) -> None:
+    row = {"tag": tag, "object_identity": "p"}
+    with pytest.raises(refusals.PublicationChanged):
+        check_ddl(Pulse(7, None, SOUND), [row])
+    check_ddl(Pulse(7, None, SOUND), [row | {"object_identity": "other"}, {"tag": "CREATE TABLE"}])
+    check_ddl(Pulse(7, None, None), [row])
 
 
 def test_what_was_not_sent_again_is_as_it_was() -> None:
