@@ -18,7 +18,7 @@ from tests.support.passing_register import Database, PassingRegister, passing_re
 from tests.support.shapes import ShapeWorkload
 from tests.support.type_values import Kind
 
-WORK_SECONDS = 10
+WORK_SECONDS = 6
 STATES = 10
 TINY = 3_000
 LARGE = 5_000_000
