@@ -64,6 +64,7 @@ bench: setup ## measure beside peers in one run; writes docs/reports/first-figur
 docs: setup ## regenerate the reference pages that follow from the code
 	@$(BIN)/python -m operations.reference docs/reference
 	@$(BIN)/python -m tests.support.types_page docs/reference/types.md
+	@$(BIN)/python -m tests.support.ddl_page docs/reference/ddl.md
 
 .PHONY: clean
 clean: down ## remove the environment, jars and build products
