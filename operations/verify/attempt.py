@@ -13,9 +13,6 @@ Tables that were truncated or rewritten meanwhile are told as moved: the next at
 
 from __future__ import annotations
 
-import base64
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -27,9 +24,9 @@ from psycopg import sql
 from data_embassy.config import Source
 from data_embassy.postgres import Connection, connect
 from data_embassy.types import Lsn
-from operations.verify.answerlog import Answer, AnswerLog
 from operations.verify.bisect import Bisection, Cut, Open, batched
 from operations.verify.compare import Compared, compare_definitions, compare_sequences, compare_tables, sums_of
+from operations.verify.conversation import Answers, Conversation
 from operations.verify.errors import AttemptLost, PointBlocked, PointNotReached
 from operations.verify.model import DifferingRange
 from pipelines.snapshot.errors import SlotTimeout
@@ -40,13 +37,8 @@ from schemas.digest import Algorithm
 POINT_SECONDS_MAX: Final = 10.0
 SILENCE_SECONDS_MAX: Final = 20.0
 """A witness is heard every three seconds; the link may stand still for a while."""
-_STILL: Final = ("paused", "stopped", "loading", "empty")
-"""States in which the embassy reaches no point, however long home waits."""
-_STILL_SECONDS: Final = 5.0
-_POLL_SECONDS: Final = 0.1
 _CUTS_PER_QUESTION: Final = 16
 _APPLICATION: Final = "data-embassy verify"
-_ASK: Final = "SELECT data_embassy.ask(%s, %s, %s, %s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +77,16 @@ class Attempt:
     """Runs one attempt; every connection is its own."""
 
     def __init__(
-        self, source: Source, look: Connection, answers: AnswerLog, asked: Asked, *, tell: Callable[[str], None]
+        self, source: Source, look: Connection, answers: Answers, asked: Asked, *, tell: Callable[[str], None]
     ) -> None:
-        self._source, self._look, self._answers, self._asked, self._tell = source, look, answers, asked, tell
-        self._part = 2
-        self._heard: list[Answer] = []
+        self._source, self._look, self._asked, self._tell = source, look, asked, tell
+        self._talk = Conversation(
+            look,
+            answers,
+            verification=asked.verification,
+            attempt=asked.attempt,
+            answer_key=asked.answer_key,
+        )
 
     def run(self) -> Outcome:
         """Raises PointBlocked, PointNotReached, AttemptLost, TransportError."""
@@ -98,7 +95,7 @@ class Attempt:
         except BaseException:
             # The witness must not wait for questions that never come: its snapshot keeps VACUUM from cleaning up.
             with suppress(psycopg.Error):
-                self._ask_next({"kind": "end"})
+                self._talk.ask_next({"kind": "end"})
             raise
 
     def _run(self) -> Outcome:
@@ -109,7 +106,7 @@ class Attempt:
             content = Content(under, self._look)
             content.hold(self._asked.hold)
             self._tell(f"point {point}: waiting for the embassy to reach it")
-            reached = self._await("reached", self._asked.reach_seconds_max, is_first=True)
+            reached = self._talk.hear(("reached",), self._asked.reach_seconds_max, is_first=True)
             outcome.pause_ms = float(reached["pause_ms"])
             outcome.generation = int(reached["generation"])
             outcome.standby_version = int(reached["server_version"])
@@ -121,9 +118,9 @@ class Attempt:
 
     def end(self, report: Mapping[str, Any]) -> bool:
         """Hand the report over; True when the embassy kept it."""
-        part = self._ask_next({"kind": "end", "report": report})
+        part = self._talk.ask_next({"kind": "end", "report": report})
         try:
-            self._await("ended", SILENCE_SECONDS_MAX, part=part)
+            self._talk.hear(("ended",), SILENCE_SECONDS_MAX, part=part)
         except (PointNotReached, AttemptLost):
             return False
         return True
@@ -131,7 +128,7 @@ class Attempt:
     # -- (1) to (3) ------------------------------------------------------------------------------------------------
 
     def _take_point(self, stack: ExitStack, under: Connection) -> Lsn:
-        self._ask(1, None, {})  # (1)
+        self._talk.ask(1, None, {})  # (1)
         replication = self._connect(is_replication=True)
         try:
             try:
@@ -144,7 +141,7 @@ class Attempt:
                     report=self._tell,
                 )
             except BaseException as error:
-                self._ask(2, None, {})  # The applier goes on at once.
+                self._talk.ask(2, None, {})  # The applier goes on at once.
                 if isinstance(error, SlotTimeout):
                     raise PointBlocked(
                         error.message.replace("the slot", "the consistent point"),
@@ -164,7 +161,7 @@ class Attempt:
             "hold": [list(name) for name in self._asked.hold],
             "catalog": self._asked.wants_catalog,
         }
-        self._ask(2, slot.consistent_point, content)  # (3)
+        self._talk.ask(2, slot.consistent_point, content)  # (3)
         return slot.consistent_point
 
     # -- (4), (5) --------------------------------------------------------------------------------------------------
@@ -176,11 +173,11 @@ class Attempt:
         for done, name in enumerate(names):
             self._tell(f"point {outcome.position}: {done} of {len(names)} tables read here")
             mine[name] = self._digest(content, name, outcome.algorithm)
-        self._answers.heard_at = self._answers.clock()
+        self._talk.was_busy()
         theirs: dict[Name, Sums | None] = {}
         lines: list[Line] | None = None
         while True:
-            answer = self._await_any(("tables", "catalog", "done"), SILENCE_SECONDS_MAX)
+            answer = self._talk.hear(("tables", "catalog", "done"), SILENCE_SECONDS_MAX)
             if answer["kind"] == "tables":
                 theirs |= sums_of(answer["tables"])
                 self._tell(f"point {outcome.position}: {len(theirs)} of {len(names)} tables read at the embassy")
@@ -234,73 +231,20 @@ class Attempt:
         return cuts
 
     def _ask_about(self, content: Content, search: Bisection, cuts: Sequence[Cut], algorithm: Algorithm) -> None:
-        part = self._ask_next({"kind": "ranges", "ranges": [cut.as_json() for cut in cuts]})
+        part = self._talk.ask_next({"kind": "ranges", "ranges": [cut.as_json() for cut in cuts]})
         mine: list[list[Sums] | None] = []
         for cut in cuts:
             try:
                 mine.append(content.parts(cut.open.name, cut.open.within, cut.bounds, algorithm))
             except Moved:
                 mine.append(None)
-        self._answers.heard_at = self._answers.clock()
-        answer = self._await("ranges", SILENCE_SECONDS_MAX, part=part)
+        self._talk.was_busy()
+        answer = self._talk.hear(("ranges",), SILENCE_SECONDS_MAX, part=part)
         for cut, here, there in zip(cuts, mine, answer["ranges"], strict=True):
             if here is None or there is None:
                 search.settle(cut.open)
             else:
                 search.learn(cut, here, [Sums(rows=rows, digest=digest) for rows, digest in there])
 
-    # -- questions and answers ---------------------------------------------------------------------------------------
-
     def _connect(self, *, is_replication: bool = False) -> Connection:
         return connect(self._source.capture, application_name=_APPLICATION, autocommit=True, replication=is_replication)
-
-    def _ask_next(self, content: Mapping[str, Any]) -> int:
-        self._part += 1
-        self._ask(self._part, None, content)
-        return self._part
-
-    def _ask(self, part: int, point: Lsn | None, content: Mapping[str, Any]) -> None:
-        asked = self._asked
-        key = base64.b64encode(asked.answer_key).decode()
-        arguments = (
-            asked.verification, asked.attempt, part, None if point is None else str(point), json.dumps(content), key,
-        )  # fmt: skip
-        self._look.execute(_ASK, arguments)
-
-    def _await(self, kind: str, seconds: float, *, part: int = 2, is_first: bool = False) -> Mapping[str, Any]:
-        return self._await_any((kind,), seconds, part=part, is_first=is_first)
-
-    def _await_any(
-        self, kinds: Sequence[str], seconds: float, *, part: int = 2, is_first: bool = False
-    ) -> Mapping[str, Any]:
-        """The next answer of one of these kinds; raises PointNotReached before the first one, later AttemptLost."""
-        while True:
-            self._heard += self._answers.poll()
-            for place, answer in enumerate(self._heard):
-                if answer.place.attempt != self._asked.attempt:
-                    continue
-                if answer.kind == "failed":
-                    raise AttemptLost(f"the embassy's witness failed: {answer.content.get('cause')}")
-                if answer.place.part == part and answer.kind in kinds:
-                    del self._heard[place]
-                    return answer.content
-            self._heard = [one for one in self._heard if one.kind != "working"]
-            silent_for = self._answers.clock() - self._answers.heard_at
-            is_still = silent_for > _STILL_SECONDS and self._answers.told.get("state") in _STILL
-            if silent_for > seconds or (is_first and is_still):
-                if is_first:
-                    raise PointNotReached(
-                        _silence(silent_for, self._answers.told),
-                        remedy="embassy status, here and at the embassy; behind a backlog: a longer --timeout",
-                    )
-                raise AttemptLost(f"the embassy's witness was not heard for {seconds:.0f} s")
-            time.sleep(_POLL_SECONDS)
-
-
-def _silence(seconds: float, told: Mapping[str, Any]) -> str:
-    text = f"the embassy did not reach the point in {seconds:.0f} s"
-    if not told:
-        return f"{text}, and sent no receipt meanwhile"
-    state, cause = told.get("state"), told.get("cause")
-    words = "" if state is None else f"; it says of the register: {state}" + ("" if cause is None else f" ({cause})")
-    return f"{text}; its last receipt is at {told.get('commit_lsn')}{words}"

@@ -19,6 +19,7 @@ from consumers.verify.witness import Reached, Witness
 from data_embassy.envelope.answer import Place
 from data_embassy.postgres import connect
 from operations.verify import attempt as attempts
+from operations.verify import conversation
 from operations.verify.answerlog import Answer
 from operations.verify.attempt import Asked, Attempt, Outcome
 from operations.verify.errors import PointBlocked, PointNotReached
@@ -139,7 +140,7 @@ def run(link: ByHand, number: int = 1, **asked: Any) -> tuple[Outcome, Attempt]:
     link.heard_at = time.monotonic()
     with connect(source.capture, application_name="test", autocommit=True) as look:
         one = Attempt(
-            source, look, link, Asked(verification=ID, attempt=number, answer_key=bytes(32), **asked),  # type: ignore[arg-type]
+            source, look, link, Asked(verification=ID, attempt=number, answer_key=bytes(32), **asked),
             tell=lambda _: None,
         )  # fmt: skip
         outcome = one.run()
@@ -187,7 +188,7 @@ def test_a_transaction_that_blocks_the_point_is_named_and_the_embassy_goes_on(li
 
 @pytest.mark.parametrize("told", [{}, {"state": "stopped", "cause": "Divergence", "commit_lsn": "0/77"}])
 def test_an_embassy_that_does_not_reach_the_point_is_not_called_unequal(link, told, monkeypatch):
-    monkeypatch.setattr(attempts, "_STILL_SECONDS", 0.2)
+    monkeypatch.setattr(conversation, "_STILL_SECONDS", 0.2)
     link.is_deaf, link.told = True, told
     with pytest.raises(PointNotReached, match=r"stopped \(Divergence\)" if told else "no receipt"):
         run(link, reach_seconds_max=60 if told else 0.5)
