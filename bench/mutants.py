@@ -13,7 +13,7 @@ _FOLD: Final = ("tests/property/test_apply_fold.py",)
 _DECODE: Final = ("tests/unit/test_apply_decode.py",)
 _APPLY: Final = ("tests/integration/test_apply_histories.py",)
 _SEAL: Final = ("tests/vectors", "tests/unit/test_envelope_seal.py", "tests/property/test_envelope_property.py")
-_RECEIPT: Final = ("tests/unit/test_envelope_receipt.py",)
+_RECEIPT: Final = ("tests/unit/test_envelope_receipt.py", "tests/vectors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
