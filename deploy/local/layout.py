@@ -49,6 +49,8 @@ class Layout:
 
     folder: Path
     ports: Ports
+    is_apart: bool = False
+    """True when each site has a network namespace of its own (`apart`)."""
 
     def site(self, name: str) -> Path:
         """A site's configuration folder."""
@@ -91,23 +93,25 @@ def load_layout(folder: Path) -> Layout | None:
     """The layout stored in a folder; None when there is none. Raises LocalError when it cannot be read."""
     try:
         stored = json.loads((folder / "system.json").read_text())
-        return Layout(folder=folder, ports=Ports(**stored["ports"]))
+        return Layout(folder=folder, ports=Ports(**stored["ports"]), is_apart=stored.get("is_apart", False))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise LocalError(f"{folder}/system.json cannot be used", remedy="embassy local down") from error
 
 
-def make_layout(folder: Path) -> Layout:
-    """The folder's layout, made and stored on first use."""
+def make_layout(folder: Path, *, is_apart: bool = False) -> Layout:
+    """The folder's layout, made and stored on first use; `is_apart` counts only then."""
     layout = load_layout(folder)
     if layout is None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise LocalError(f"{folder} holds something else", remedy="choose an empty folder")
         names = [field.name for field in fields(Ports)]
-        layout = Layout(folder=folder, ports=Ports(**dict(zip(names, free_ports(len(names)), strict=True))))
-        write_private(folder / "system.json", json.dumps({"ports": asdict(layout.ports)}, indent=1) + "\n")
+        ports = Ports(**dict(zip(names, free_ports(len(names)), strict=True)))
+        layout = Layout(folder=folder, ports=ports, is_apart=is_apart)
+        stored = {"ports": asdict(ports), "is_apart": is_apart}
+        write_private(folder / "system.json", json.dumps(stored, indent=1) + "\n")
     _make_folders(layout)
     return layout
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from confluent_kafka.admin import AdminClient
 
 from data_embassy.config import Broker, load_site
 from data_embassy.kafka import client_settings
-from deploy.local import broker, postgres, services
+from deploy.local import apart, broker, postgres, services
 from deploy.local.jars import JarPaths
 from deploy.local.layout import Layout
-from deploy.local.machine import LOOPBACK, accepts
+from deploy.local.link import LinkControl
+from deploy.local.machine import LOOPBACK, LocalError
 from deploy.local.services import Heaps
 from deploy.local.supervise import Program
 
@@ -26,6 +27,8 @@ PROCESSES = (*SERVICES, CONNECT, *ROLES)
 HOME = ("home-postgres", "home-kafka", CONNECT, "forward", "pulse")
 EMBASSY = ("embassy-postgres", "embassy-kafka", "receive")
 SITE_OF_ROLE = {"forward": "home", "pulse": "home", "receive": "embassy"}
+PASSAGES = "passages"
+"""Keeps the sites' namespaces when they are apart; started before everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,9 @@ def processes(layout: Layout, jars: JarPaths, heaps: Heaps) -> dict[str, Process
     servers = {"home": services.home_postgres(layout), "embassy": services.embassy_postgres(layout)}
     brokers = {"home": services.home_broker(layout, heaps), "embassy": services.embassy_broker(layout, heaps)}
     made: dict[str, Process] = {}
+    if layout.is_apart:
+        program = Program(name=PASSAGES, command=apart.keep_command(layout), stop_seconds=5)
+        made[PASSAGES] = Process(program=program, port=0, is_ready=partial(apart.are_kept, layout))
     for site, server in servers.items():
         name = f"{site}-postgres"
         program = Program(name=name, command=commands[name], signal="INT", stop_seconds=30)
@@ -51,14 +57,23 @@ def processes(layout: Layout, jars: JarPaths, heaps: Heaps) -> dict[str, Process
     for site, each in brokers.items():
         program = Program(name=f"{site}-kafka", command=broker.start_command(each, jars), stop_seconds=30)
         made[program.name] = Process(program=program, port=each.port, is_ready=partial(broker_answers, layout, site))
-    made["link"] = Process(program=_link(layout), port=ports.link, is_ready=partial(accepts, ports.link))
+    made["link"] = Process(program=_link(layout), port=ports.link, is_ready=partial(_link_answers, layout))
     program = Program(name=CONNECT, command=services.connect_command(layout, jars, heaps), stop_seconds=20)
     made[CONNECT] = Process(program=program, port=ports.connect, is_ready=partial(_connect_answers, ports.connect))
     for role in ROLES:
         port = getattr(ports, role)
         command = [str(embassy_script()), "--site", str(layout.site(SITE_OF_ROLE[role])), "run", role]
-        made[role] = Process(program=Program(name=role, command=command), port=port, is_ready=partial(accepts, port))
-    return made
+        program = Program(name=role, command=command)
+        made[role] = Process(program=program, port=port, is_ready=partial(_serves_metrics, port))
+    return {name: _at_its_site(layout, process) for name, process in made.items()}
+
+
+def _at_its_site(layout: Layout, process: Process) -> Process:
+    program = process.program
+    if program.name == PASSAGES:
+        return process
+    prefix = apart.enter_command(layout, "embassy" if program.name in EMBASSY else "home")
+    return replace(process, program=replace(program, command=[*prefix, *program.command]))
 
 
 def embassy_script() -> Path:
@@ -85,6 +100,21 @@ def _connect_answers(port: int) -> bool:
         return requests.get(f"http://{LOOPBACK}:{port}/connectors", timeout=2).ok
     except requests.RequestException:
         return False
+
+
+def _serves_metrics(port: int) -> bool:
+    try:
+        return requests.get(f"http://{LOOPBACK}:{port}/metrics", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def _link_answers(layout: Layout) -> bool:
+    try:
+        LinkControl(layout.socket("link")).status()
+    except LocalError:
+        return False
+    return True
 
 
 def _link(layout: Layout) -> Program:

@@ -7,6 +7,7 @@ from psycopg import sql
 
 from connectors.prepare import prepare_sql
 from data_embassy.config import load_site
+from deploy.local.apart import enter_command
 from deploy.local.layout import Layout
 from deploy.local.machine import LocalError
 from deploy.local.processes import embassy_script
@@ -42,7 +43,7 @@ def prepare(layout: Layout, name: str) -> None:
 def command(layout: Layout, site: str, *arguments: str) -> str:
     """Run `embassy` at a site; returns its output. Raises LocalError with the last lines."""
     done = subprocess.run(
-        [str(embassy_script()), "--site", str(layout.site(site)), *arguments],
+        [*enter_command(layout, site), str(embassy_script()), "--site", str(layout.site(site)), *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         timeout=COMMAND_SECONDS_MAX,
     )  # fmt: skip

@@ -19,7 +19,7 @@ from deploy.local.jars import JarPaths, exclusive, jar_paths, locks_folder, sile
 from deploy.local.layout import Layout, default_folder, load_layout, make_layout, remove
 from deploy.local.link import LinkControl
 from deploy.local.machine import LOOPBACK, LocalError, wait_until
-from deploy.local.processes import CONNECT, EMBASSY, HOME, PROCESSES, ROLES, SERVICES, Process, processes
+from deploy.local.processes import CONNECT, EMBASSY, HOME, PASSAGES, PROCESSES, ROLES, SERVICES, Process, processes
 from deploy.local.services import Heaps
 from deploy.local.standbys import grant_link, prepare_standby_server
 from deploy.local.supervise import ProcessState, Supervisor
@@ -66,10 +66,16 @@ class LocalSystem:
     """One local system in a folder. Two objects of one folder are the same system."""
 
     def __init__(
-        self, folder: Path | None = None, *, heaps: Heaps | None = None, progress: Callable[[str], None] = silent
+        self,
+        folder: Path | None = None,
+        *,
+        heaps: Heaps | None = None,
+        progress: Callable[[str], None] = silent,
+        is_apart: bool = False,
     ) -> None:
         self.folder = (folder or default_folder()).absolute()
         self._heaps = heaps or Heaps()
+        self._is_apart = is_apart
         self.say = progress
 
     # -- start and stop ---------------------------------------------------------------------------------------------
@@ -81,7 +87,7 @@ class LocalSystem:
         """
         with self._exclusive():
             self.__dict__.pop("_processes", None)
-            layout = make_layout(self.folder)
+            layout = make_layout(self.folder, is_apart=self._is_apart)
             wanted = PROCESSES if has_roles else (*SERVICES, CONNECT)
             sites.write_sites(layout, now=dt.datetime.now(dt.UTC))
             ensure_keys(layout)
@@ -89,6 +95,8 @@ class LocalSystem:
             self._prepare(layout, paths)
             self._supervisor.write_config([process.program for process in self._processes.values()])
             self._supervisor.start()
+            if layout.is_apart:
+                self._start([PASSAGES])
             self._start(SERVICES)
             prepare_standby_server(layout)
             grant_link(layout)
@@ -290,7 +298,7 @@ class LocalSystem:
         return known[name]
 
     def _known(self, name: str) -> str:
-        if name not in PROCESSES:
+        if name not in self._processes:
             raise LocalError(f"no process {name} (known: {', '.join(PROCESSES)})", remedy="embassy local status")
         return name
 

@@ -20,6 +20,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.local import broker, postgres
+from deploy.local.apart import can_be_apart
 from deploy.local.leftovers import is_alive
 from deploy.local.machine import LOOPBACK, free_ports, is_root, wait_until
 from deploy.local.services import Heaps
@@ -83,7 +84,7 @@ def local_system(*, has_roles: bool = True) -> Iterator[LocalSystem]:
     _end_forgotten()
     with _folder(_SYSTEM) as folder:
         (folder / "owner").write_text(str(os.getpid()))
-        system = LocalSystem(folder / "local", heaps=Heaps(broker=384, connect=512))
+        system = LocalSystem(folder / "local", heaps=Heaps(broker=384, connect=512), is_apart=can_be_apart())
         try:
             system.up(has_roles=has_roles)
             yield system
