@@ -14,7 +14,7 @@ _NEEDED_ROLES: Final = {"capture": frozenset(("pg_read_all_data", "pg_monitor"))
 
 _ROLES: Final = """
 SELECT w.who, w.name, r.oid IS NOT NULL AS is_there, r.rolcanlogin, r.rolsuper, r.rolreplication, r.rolbypassrls,
-       r.rolcreaterole, r.rolcreatedb, r.rolinherit, r.rolconnlimit,
+       r.rolcreaterole, r.rolcreatedb, r.rolconnlimit,
        extract(epoch FROM nullif(r.rolvaliduntil, 'infinity') - clock_timestamp())::bigint AS valid_seconds,
        ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
               WHERE m.member = r.oid ORDER BY 1) AS member_of,

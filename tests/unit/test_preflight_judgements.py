@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.preflight import Finding, Report, activity, preparation, server, tables, titles, types
+from connectors.preflight import Finding, Report, activity, preparation, server, slots, tables, titles, types
 from connectors.preflight.expected import expected
 from connectors.preflight.findings import SEVERITIES, Context, human_bytes
 from connectors.prepare import template
@@ -74,19 +74,19 @@ def test_what_is_wrong_with_a_server(facts: dict[str, Any], context: dict[str, A
     ],
 )
 def test_what_is_wrong_with_our_slot(facts: dict[str, Any], found: tuple[str, str]):
-    assert severities(server.judge_slots([SLOT | facts], NOW)) == [found]
+    assert severities(slots.judge_slots([SLOT | facts], NOW)) == [found]
 
 
 def test_room_for_slots_and_senders():
     nothing = SLOT | {"name": None, "slots_max": 1, "senders_max": 3, "senders": 1}
-    assert severities(server.judge_slots([nothing], NOW)) == [
+    assert severities(slots.judge_slots([nothing], NOW)) == [
         ("stop", "max_replication_slots"), ("warn", "max_wal_senders"), ("info", "slot own")
     ]  # fmt: skip
 
 
 def test_a_foreign_idle_slot_that_keeps_much_is_named():
     other = SLOT | {"name": "other", "active": False, "retained": 5_000_000_000}
-    assert ("warn", "slot other") in severities(server.judge_slots([SLOT, other], NOW))
+    assert ("warn", "slot other") in severities(slots.judge_slots([SLOT, other], NOW))
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_the_text_has_the_most_severe_first_and_groups_what_is_alike():
 
 def test_every_finding_of_a_check_has_a_title():
     names = titles()
-    checks = (*server.CHECKS, *tables.CHECKS, *types.CHECKS, *activity.CHECKS)
+    checks = (*server.CHECKS, *slots.CHECKS, *tables.CHECKS, *types.CHECKS, *activity.CHECKS)
     assert {check.name for check in checks} <= names.keys()
     assert SEVERITIES == ("stop", "warn", "info")
 
