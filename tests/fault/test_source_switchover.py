@@ -170,6 +170,7 @@ def test_a_failover_that_lost_commits_is_refused(worker: ConnectWorker) -> None:
             standby.end("immediate")
 
 
+@pytest.mark.campaign
 def test_a_restored_backup_is_known_by_its_clock(tmp_path: Path) -> None:
     with source_server() as first, prepared_register(first.plain, tmp_path) as register:
         name = register.register.name
