@@ -20,6 +20,7 @@ from consumers.lane import KafkaLane
 from consumers.receipts import ReceiptWriter, receipt_producer, sender
 from consumers.stops import StopFiles
 from consumers.supervise import RegisterReceiver, Surroundings
+from consumers.telling import ToldFiles
 from data_embassy.config import Broker, PasswordFile, Postgres, Register
 from data_embassy.envelope import HomeSealer, LaneOpener
 from data_embassy.kafka import ensure_topics, lane_topic_settings
@@ -93,6 +94,8 @@ class Embassy:
             ),
             stops=StopFiles(self.folder / "state"),
             now=lambda: dt.datetime.now(dt.UTC),
+            is_paused=lambda name: (self.folder / "state" / "paused" / name).exists(),
+            tell=ToldFiles(self.folder / "state").write,
         )
 
 
