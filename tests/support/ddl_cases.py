@@ -251,7 +251,8 @@ CASES: tuple[Case, ...] = (
         "ROLLBACK TO s", "INSERT INTO h_2 VALUES (3)", "ALTER TABLE h_2 ADD y integer", "INSERT INTO h_2 VALUES (4, 5)", "COMMIT")),
     Case(group="How it was sent", title='Another search_path, "$user"', run=(
         "CREATE SCHEMA h_path", "SET search_path = h_path, public", "CREATE TABLE h_3 (id integer PRIMARY KEY)", "INSERT INTO h_3 VALUES (1)",
-        "CREATE SCHEMA postgres", "RESET search_path", "CREATE TABLE h_4 (id integer PRIMARY KEY, b text)", "INSERT INTO h_4 VALUES (1)")),
+        "CREATE SCHEMA postgres", "RESET search_path", "CREATE TABLE h_4 (id integer PRIMARY KEY, b text)", "INSERT INTO h_4 VALUES (1)",
+        "DROP SCHEMA postgres CASCADE")),
     Case(group="How it was sent", title="standard_conforming_strings = off", run=(
         "SET escape_string_warning = off; SET standard_conforming_strings = off",
         "CREATE TABLE h_5 (id integer PRIMARY KEY, v text DEFAULT 'it\\'s; \\\\')", "INSERT INTO h_5 (id) VALUES (1)", "RESET ALL")),
@@ -263,8 +264,9 @@ CASES: tuple[Case, ...] = (
         setup=_table("h_7"), run=("DO $$ BEGIN ALTER TABLE h_7 ADD COLUMN w integer; UPDATE h_7 SET w = 1; END $$",),
         instead="ALTER TABLE public.h_7 ADD COLUMN w integer"),
     Case(group="How it was sent", title="A string in which a statement cannot be told from another", outcome=STOPS, reason="cannot be proven",
-        setup=_table("h_8"), run=("ALTER TABLE IF EXISTS h_8 ADD COLUMN IF NOT EXISTS v text; ALTER TABLE IF EXISTS h_8 ADD COLUMN IF NOT EXISTS w text",)
-        , instead="ALTER TABLE public.h_8 ADD COLUMN w text"),
+        setup=_table("h_8"), run=(
+        "BEGIN; SAVEPOINT s; ALTER TABLE h_8 ADD COLUMN w integer; ROLLBACK TO s; ALTER TABLE h_8 ADD COLUMN w text; COMMIT",),
+        instead="ALTER TABLE public.h_8 ADD COLUMN w text"),
     Case(group="How it was sent", title="The register's preparation removed", outcome=STOPS, reason="preparation",
         run=("DROP FUNCTION data_embassy.sequence_state()",)),
 )  # fmt: skip
