@@ -40,6 +40,12 @@ class Process:
     is_ready: Callable[[], bool]
 
 
+def listening(layout: Layout) -> dict[str, int]:
+    """Name and port of every process; asks no site's files, which may be gone with the site."""
+    first = {PASSAGES: 0} if layout.is_apart else {}
+    return first | {name: getattr(layout.ports, name.replace("-", "_")) for name in PROCESSES}
+
+
 def processes(layout: Layout, jars: JarPaths, heaps: Heaps) -> dict[str, Process]:
     """Every process of the local system by name, in start order."""
     ports = layout.ports

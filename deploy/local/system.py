@@ -19,7 +19,18 @@ from deploy.local.jars import JarPaths, exclusive, jar_paths, locks_folder, sile
 from deploy.local.layout import Layout, default_folder, load_layout, make_layout, remove
 from deploy.local.link import LinkControl
 from deploy.local.machine import LOOPBACK, LocalError, wait_until
-from deploy.local.processes import CONNECT, EMBASSY, HOME, PASSAGES, PROCESSES, ROLES, SERVICES, Process, processes
+from deploy.local.processes import (
+    CONNECT,
+    EMBASSY,
+    HOME,
+    PASSAGES,
+    PROCESSES,
+    ROLES,
+    SERVICES,
+    Process,
+    listening,
+    processes,
+)
 from deploy.local.services import Heaps
 from deploy.local.standbys import grant_link, prepare_standby_server
 from deploy.local.supervise import ProcessState, Supervisor
@@ -210,14 +221,15 @@ class LocalSystem:
 
     def status(self) -> list[ProcessStatus]:
         """Every process, whether it runs or not; raises LocalError when there is no system in the folder."""
+        ports = listening(self.layout)
         states = self._supervisor.states()
         lines = []
-        for name, process in self._processes.items():
+        for name, port in ports.items():
             state = states.get(name) or ProcessState(name=name, state="STOPPED", pid=None, uptime_seconds=0)
             lines.append(
                 ProcessStatus(
                     name=name, state=state.state.lower(), pid=state.pid, uptime_seconds=state.uptime_seconds,
-                    memory_mb=leftovers.memory_mb(state.pid) if state.pid else None, port=process.port,
+                    memory_mb=leftovers.memory_mb(state.pid) if state.pid else None, port=port,
                 )
             )  # fmt: skip
         return lines
