@@ -22,7 +22,23 @@ DDL = ChangeSchema.build("data_embassy", "ddl", ("id", "transaction", "at", "eve
 CHECKPOINT = ChangeSchema.build(
     "data_embassy", "checkpoint", ("id", "attempt", "part", "consistent_point", "question", "answer_key", "at")
 )
-"""Announced only by tests of verification."""
+REPAIR = ChangeSchema.build(
+    "data_embassy",
+    "repair",
+    (
+        "id",
+        "checkpoint",
+        "relation_schema",
+        "relation_name",
+        "key",
+        "range_from",
+        "range_to",
+        "part",
+        "columns",
+        "rows",
+    ),
+)
+"""Both are announced only by tests of verification."""
 PRE_DATA = b"""
 CREATE SCHEMA data_embassy;
 CREATE TABLE data_embassy.pulse (only_row boolean PRIMARY KEY, beat bigint NOT NULL, at timestamptz NOT NULL,
@@ -31,7 +47,9 @@ CREATE TABLE data_embassy.ddl (id bigint, transaction text, at timestamptz, even
 CREATE TABLE public.person (id bigint NOT NULL, name text);
 """
 POST_DATA = b"ALTER TABLE public.person ADD PRIMARY KEY (id); ALTER TABLE data_embassy.ddl ADD PRIMARY KEY (id);"
-_PARSED = {schema.fingerprint: parse_schema(json.loads(schema.json)) for schema in (PERSON, PULSE, DDL, CHECKPOINT)}
+_PARSED = {
+    schema.fingerprint: parse_schema(json.loads(schema.json)) for schema in (PERSON, PULSE, DDL, CHECKPOINT, REPAIR)
+}
 Record = tuple[bytes, bytes]
 
 

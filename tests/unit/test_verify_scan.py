@@ -20,7 +20,7 @@ from consumers.verify.scan import Scan
 from data_embassy.types import Lsn
 from schemas.records import ChangeSchema, encode
 from tests.support.receiver_model import Envelope, OpenLane, first_position
-from tests.support.synthetic_register import CHECKPOINT, DDL, PERSON, PULSE, Change, SyntheticRegister, insert
+from tests.support.synthetic_register import CHECKPOINT, DDL, PERSON, PULSE, REPAIR, Change, SyntheticRegister, insert
 
 KEY = base64.b64encode(bytes(32)).decode()
 ID = "00000000-0000-4000-8000-00000000000{}"
@@ -59,6 +59,7 @@ class Embassy:
     commits: list[int] = field(default_factory=list)
     witnessed: list[tuple[Question, list[int]]] = field(default_factory=list)
     released: list[Release] = field(default_factory=list)
+    repaired: list[tuple[int, int]] = field(default_factory=list)
 
     def follow(self) -> None:
         end = Goal(lane_end=len(self.lane))
@@ -93,7 +94,10 @@ class Embassy:
         fetcher.start()
         while True:
             match fetcher.items.get(timeout=30):
-                case Ready(group=group) if group.frames:
+                case Ready(group=group, decoded=decoded) if group.frames:
+                    # Rows that were sent again are carried out behind the group: nothing may follow them in it.
+                    last = group.frames[-1].commit_lsn or 0
+                    self.repaired += [(int(one.row["id"] or ""), last) for one in decoded.repairs]
                     self.commits += [frame.commit_lsn or 0 for frame in group.frames]
                     self.position = group.position(self.position)
                 case Halt() as halt:
@@ -106,7 +110,7 @@ class Embassy:
         return FakeLane(self.lane, self.random.choice([1, 3, 20]))
 
     def schemas(self) -> dict[bytes, ChangeSchema]:
-        return {schema.fingerprint: schema for schema in (PERSON, PULSE, DDL, CHECKPOINT)}
+        return {schema.fingerprint: schema for schema in (PERSON, PULSE, DDL, CHECKPOINT, REPAIR)}
 
     def reader(self) -> Reader:
         sequence = Sequence(self.position.incarnation, self.position.home_offset + 1)
@@ -127,7 +131,8 @@ class Home:
 
     def __post_init__(self) -> None:
         self.source.session(confirmed=START, insert_lsn=START)
-        self.source._capture(encode("Schema", {"fingerprint": CHECKPOINT.fingerprint, "json": CHECKPOINT.json}))
+        for schema in (CHECKPOINT, REPAIR):
+            self.source._capture(encode("Schema", {"fingerprint": schema.fingerprint, "json": schema.json}))
 
     def work(self, count: int) -> None:
         for _ in range(count):
@@ -138,6 +143,10 @@ class Home:
         lsn = None if point is None else str(Lsn(point))
         row = (ID.format(id_), str(attempt), str(part), lsn, "{}", KEY, "2026-01-01 00:00:00+00")
         self.commits.append(self.source.commit(Change(CHECKPOINT, "c", after=row)))
+
+    def repair(self, number: int) -> None:
+        row = (str(number), ID.format(1), "public", "person", "[]", None, None, "1", "[]", "")
+        self.commits.append(self.source.commit(Change(REPAIR, "c", after=row), insert(1000 + number, "x")))
 
     def point(self) -> int:
         """A consistent point: somewhere behind the last commit, before the next."""
@@ -262,3 +271,20 @@ def test_whatever_is_asked_and_killed_every_commit_is_applied_once_and_points_ar
     for question, seen in embassy.witnessed:
         assert question.consistent_point == points[int(question.verification[-1]), question.attempt]
         assert seen == [lsn for lsn in home.commits if lsn <= (question.consistent_point or 0)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_sent_again_are_carried_out_behind_their_own_transaction(seed):
+    home = Home()
+    expected = []
+    for number in range(6):
+        home.work(seed * number % 4)
+        home.repair(number)
+        expected.append((number, home.commits[-1]))
+        if number == 3:
+            home.ask(1)
+            home.repair(77)
+            expected.append((77, home.commits[-1]))
+            home.ask(2, point=home.point())
+    home.work(3)
+    assert no_kill(home, seed).repaired == expected
