@@ -1,10 +1,13 @@
 """A prepared register and its standby on one server: schema changes go through the real notes, planner and replay."""
 
+import re
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -15,12 +18,14 @@ from consumers.load.finish import silence
 from consumers.load.state import TABLES
 from data_embassy.postgres import Connection
 from deploy.local.compare import compare_databases
+from deploy.local.postgres import bin_folder
 from tests.support.decoded_register import PgOutput, Transaction
 from tests.support.prepared_register import prepared_register
 from tests.support.register_pair import connect
 from tests.support.system import PlainPostgres
 
-_OWN_TRIGGERS = ("data_embassy_ddl_command_end", "data_embassy_sql_drop", "data_embassy_table_rewrite")
+ROLE = "embassy_of_tests"
+PASSWORD = "secret-of-tests"
 
 
 @dataclass
@@ -96,15 +101,16 @@ def ddl_pair(server: PlainPostgres, folder: Path, *, schema: str) -> Iterator[Dd
         slot = f"ddl_{name}"
         with psycopg.connect(server.dsn(), autocommit=True) as control:
             control.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(copy), sql.Identifier(name))
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {}").format(sql.Identifier(copy), _role(control))
             )
             try:
-                _make_standby(server.dsn(copy))
+                abroad = replace(server, user=ROLE, password=PASSWORD)
+                _make_standby(server.dsn(name), abroad.dsn(copy))
                 with (
                     connect(server.dsn(name), autocommit=True) as decoding,
                     psycopg.connect(server.dsn(name), autocommit=True) as register,
-                    connect(server.dsn(copy)) as standby,
-                    connect(server.dsn(copy), autocommit=True) as reader,
+                    connect(abroad.dsn(copy)) as standby,
+                    connect(abroad.dsn(copy), autocommit=True) as reader,
                 ):
                     decoding.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
                     prepare_session(standby)
@@ -117,10 +123,25 @@ def ddl_pair(server: PlainPostgres, folder: Path, *, schema: str) -> Iterator[Dd
                 control.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy)))
 
 
-def _make_standby(dsn: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        for trigger in _OWN_TRIGGERS:
-            connection.execute(sql.SQL("DROP EVENT TRIGGER {}").format(sql.Identifier(trigger)))
-        connection.execute("DROP PUBLICATION data_embassy")
+def _role(control: psycopg.Connection[Any]) -> sql.Identifier:
+    """The embassy's role, with the rights that deploy/local gives it and no more."""
+    name = sql.Identifier(ROLE)
+    if control.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() is None:
+        control.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(name, PASSWORD))
+        control.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(name))
+    return name
+
+
+def _make_standby(home: str, abroad: str) -> None:
+    """What a snapshot brings: schema and rows without owners and rights, nothing that fires."""
+    dump = subprocess.run(
+        [str(bin_folder() / "pg_dump"), "--no-owner", "--no-privileges", "--no-publications", "--no-comments", home],
+        capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    kept = re.sub(rb"(?s)CREATE EVENT TRIGGER .*?;\n|ALTER EVENT TRIGGER .*?;\n", b"", dump)
+    restore = [str(bin_folder() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", abroad]
+    done = subprocess.run(restore, input=kept, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    with psycopg.connect(abroad) as connection:
         connection.execute(TABLES)
         silence(connection)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 Definition = Mapping[str, Any]
+_NOT_CONTENT: Final = frozenset({"fires", "columns", "index_flags", "row_security", "force_row_security"})
+"""Compared otherwise, or no content of a standby."""
 
 
 def differences(home: Definition, here: Definition, *, is_same_major: bool) -> list[str]:
     """Names of what differs; of another major version only what is no generated text is compared."""
-    names = (home.keys() | here.keys()) - {"fires", "columns", "index_flags"}
+    names = (home.keys() | here.keys()) - _NOT_CONTENT
     if not is_same_major:
         names &= {"kind", "persistence", "identity", "labels", "version"}
     found = sorted(name for name in names if home.get(name) != here.get(name))

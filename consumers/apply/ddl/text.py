@@ -88,6 +88,10 @@ def _refuse(statement: Statement, tag: str) -> None:
         for token, after in pairwise(tokens):
             if token.depth == 0 and token.is_word("language") and after.value.strip("'").lower() in _UNTRUSTED:
                 raise Unsafe("it names a library of home's machine")
+    if tag == "ALTER TABLE" and any(a.is_word("force") and b.is_word("row") for a, b in pairwise(tokens)):
+        before = [a.value for a, b in pairwise(tokens) if b.is_word("force") and b.depth == 0]
+        if before != ["no"] * len(before):
+            raise Unsafe("it would hide rows from the embassy's own role, which owns the standby's tables")
     if statement.word(0) == "alter" and any(
         a.is_word("owner") and b.is_word("to") and a.depth == 0 for a, b in pairwise(tokens)
     ):
