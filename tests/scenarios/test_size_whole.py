@@ -11,33 +11,39 @@ ROWS = 60_000
 SCAN_BYTES, LETTER_BYTES = 30_000_000, 60_000_000
 
 
-def do(registers: Registers, *statements: str) -> dict[str, Use]:
-    """Each statement in a transaction of its own; what the processes used until the last one arrived."""
-    found: dict[str, Use] = {}
-    with measured(registers.system, found), connect(registers.home_dsn(ODD)) as home:
+def do(registers: Registers, *statements: str) -> None:
+    """Each statement in a transaction of its own, until the last one arrived."""
+    with connect(registers.home_dsn(ODD)) as home:
         for statement in statements:
             home.execute(statement.encode())
-        registers.wait_arrived()
+    registers.wait_arrived()
+
+
+def use(registers: Registers, *statements: str) -> dict[str, Use]:
+    """What the processes used meanwhile."""
+    found: dict[str, Use] = {}
+    with measured(registers.system, found):
+        do(registers, *statements)
     return found
 
 
 def test_transactions_larger_than_memory_may_be(registers: Registers):
     numbers = f"generate_series(1, {ROWS}) g"
-    used = do(
+    used = use(
         registers,
         f"INSERT INTO ledger SELECT 1000000 + g, date '2026-01-01' + g % 300, g % 1000, md5(g::text) FROM {numbers}",
         "UPDATE ledger SET note = NULL WHERE id > 1000000",
     )
     assert_small(used)
     registers.assert_equal()
-    assert_small(do(registers, "DELETE FROM ledger WHERE id > 1000000"))
+    assert_small(use(registers, "DELETE FROM ledger WHERE id > 1000000"))
     registers.assert_equal()
 
 
 def test_values_as_large_as_may_be(registers: Registers):
     insert = 'INSERT INTO dossier_7d1f (id, "the scan 7d1f", letter) VALUES'
     scan, letter = IMAGE.format(salt="a", size=SCAN_BYTES), LETTER.format(salt="a", size=LETTER_BYTES)
-    used = do(
+    do(
         registers,
         f"{insert} (8001, {scan}, NULL)",
         f"{insert} (8002, NULL, {letter})",
@@ -46,6 +52,5 @@ def test_values_as_large_as_may_be(registers: Registers):
         "UPDATE dossier_7d1f SET id = id + 10 WHERE id = 8001",
     )
     registers.assert_equal()
-    print({name: one.peak_mb for name, one in used.items()})  # noqa: T201
     do(registers, "DELETE FROM dossier_7d1f WHERE id > 8000")
     registers.assert_equal()

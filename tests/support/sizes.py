@@ -53,7 +53,8 @@ class Meter:
 
     def stop(self) -> dict[str, Use]:
         """What each used since the start."""
-        assert self._now() == self._pids, "a process was started anew"
+        now = self._now()
+        assert now == self._pids, f"started anew: {now} instead of {self._pids}"
         return {
             name: Use(
                 peak_mb=_status(pid, "VmHWM") // 1024,
