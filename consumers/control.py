@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from consumers.assemble import GenerationBegan
+from consumers.control_tables import TABLES
 from consumers.stops import Stop
 from data_embassy.config import Postgres
 from data_embassy.errors import DataEmbassyError, TransportError
@@ -22,40 +23,6 @@ from schemas.records import split_snapshot_run
 
 State = Literal["loading", "replayed", "live", "retired"]
 _LOCK_SPACE: Final = 0x64_65_00
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS public.standbys (
-    register text NOT NULL,
-    database text NOT NULL,
-    generation bigint NOT NULL,
-    attempt bigint NOT NULL,
-    state text NOT NULL CHECK (state IN ('loading', 'replayed', 'live', 'retired')),
-    incarnation bigint NOT NULL,
-    begin_home_offset bigint NOT NULL,
-    begin_lane_offset bigint NOT NULL,
-    begin_record bytea NOT NULL,
-    changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (register, database)
-);
-CREATE UNIQUE INDEX IF NOT EXISTS standbys_one_live ON public.standbys (register) WHERE state = 'live';
-CREATE TABLE IF NOT EXISTS public.stops (
-    register text NOT NULL,
-    database text NOT NULL,
-    cause text NOT NULL,
-    message text NOT NULL,
-    remedy text NOT NULL,
-    position text NOT NULL,
-    lane_offset bigint,
-    stopped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (register, database)
-);
-CREATE TABLE IF NOT EXISTS public.history (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    register text NOT NULL,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    event text NOT NULL,
-    detail text NOT NULL
-);
-"""
 _COLUMNS: Final = (
     "register, database, generation, attempt, state, incarnation, begin_home_offset, begin_lane_offset, begin_record"
 )
@@ -101,7 +68,7 @@ class Control:
             connection = connect(target, application_name=name, autocommit=True)
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_SPACE,))
-            connection.execute(_TABLES)
+            connection.execute(TABLES)
         return cls(connection, target)
 
     def close(self) -> None:

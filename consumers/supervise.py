@@ -146,8 +146,6 @@ class RegisterReceiver(threading.Thread):
         live = next((one for one in standbys if one.state == "live"), None)
         self._say(control, live, [one for one in standbys if one.state != "live"], is_paused=True)
 
-    # -- what is said --------------------------------------------------------------------------------------------------
-
     def _new_voice(self) -> Voice:
         around, name = self._around, self.register.name
         return Voice(
@@ -176,8 +174,6 @@ class RegisterReceiver(threading.Thread):
         _log.warning("waiting", register=self.register.name, cause=error.cause_class, why=error.message)
         if self._voice is not None:
             self._voice.say(Condition(state="waiting", cause=error.cause_class), trouble=error)
-
-    # -- workers -------------------------------------------------------------------------------------------------------
 
     def _start_worker(self, control: Control, target: Standby) -> None:
         around = self._around
@@ -223,8 +219,6 @@ class RegisterReceiver(threading.Thread):
         self._is_switching = False
         self._search.end()
 
-    # -- generations ---------------------------------------------------------------------------------------------------
-
     def _note_generations(self, control: Control) -> None:
         began = [worker.began.get() for worker in self._workers.values() for _ in range(worker.began.qsize())]
         if (choice := self._search.choice()) is not None:
@@ -254,8 +248,6 @@ class RegisterReceiver(threading.Thread):
     def _clean(self, control: Control) -> None:
         if not self._around.keep_retired:
             drop_retired(control, self.register.name)
-
-    # -- switching ----------------------------------------------------------------------------------------------------
 
     def _switch_if_level(self, control: Control, live: Standby | None, candidate: Standby) -> bool:
         """True when names changed, or could not: what this step knows of the standbys is outdated then."""
