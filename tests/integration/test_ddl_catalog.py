@@ -46,10 +46,10 @@ def standby(register: PreparedRegister) -> Iterator[Connection]:
         control.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         try:
             dump = subprocess.run(
-                [bin_folder() / "pg_dump", "-s", "--no-publications", server.dsn(register.register.name)],
+                [str(bin_folder() / "pg_dump"), "-s", "--no-publications", server.dsn(register.register.name)],
                 capture_output=True, check=True,
             ).stdout  # fmt: skip
-            restore = [bin_folder() / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.dsn(name)]
+            restore = [str(bin_folder() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.dsn(name)]
             subprocess.run(restore, input=dump, capture_output=True, check=True)
             with connect(server.dsn(name), autocommit=True) as connection:
                 connection.execute("DROP EVENT TRIGGER data_embassy_ddl_command_end")
