@@ -33,6 +33,7 @@ SITES: Final = ("home", "embassy")
 _CLONE_NEWNET: Final = 0x40000000
 _SIOCGIFFLAGS: Final = 0x8913
 _SIOCSIFFLAGS: Final = 0x8914
+_SIOCSIFADDR: Final = 0x8916
 _IFF_UP: Final = 0x1
 _CHUNK_BYTES: Final = 1 << 18
 _BACKLOG: Final = 128
@@ -130,6 +131,9 @@ def _bring_loopback_up() -> None:
         request = struct.pack("16sh22x", b"lo", 0)
         flags = struct.unpack("16sh22x", fcntl.ioctl(control, _SIOCGIFFLAGS, request))[1]
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", flags | _IFF_UP))
+        # Resolvers (AI_ADDRCONFIG) take a machine whose only address is 127.0.0.1 for one without IPv4.
+        second = struct.pack("16sHH4s16x", b"lo:1", socket.AF_INET, 0, socket.inet_aton("127.0.0.2"))
+        fcntl.ioctl(control, _SIOCSIFADDR, second)
 
 
 def _call(name: str, *arguments: int) -> None:
