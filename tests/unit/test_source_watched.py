@@ -70,6 +70,7 @@ def test_nothing_is_found_where_nothing_changed() -> None:
 @pytest.mark.parametrize(("change", "cause"), CASES)
 def test_both_sites_give_a_change_the_same_name(change: Callable[[dict[str, Any]], object], cause: str) -> None:
     found = judge(KNOWN, look(watched=changed(change)))
+    assert found is not None
     assert type(found) is getattr(sentry, cause)
     with pytest.raises(getattr(refusals, cause)) as stop:
         follow(Pulse(7, None, SOUND), [beat(8, SOUND), beat(9, changed(change))])
