@@ -29,6 +29,7 @@ class Mutant:
 
 
 _ASSEMBLER: Final = "consumers/assemble.py"
+_TRANSACTIONS: Final = "consumers/transactions.py"
 _MARKER: Final = "consumers/marker.py"
 _FOLDING: Final = "consumers/apply/fold.py"
 _OPEN: Final = "data_embassy/envelope/open.py"
@@ -36,15 +37,15 @@ _OPEN: Final = "data_embassy/envelope/open.py"
 MUTANTS: Final = tuple(
     Mutant(name=name, rule=rule, path=path, old=old, new=new, tests=tests)
     for rule, path, tests, defects in (
-        ("whole transactions", _ASSEMBLER, _ASSEMBLE, (
+        ("whole transactions", _TRANSACTIONS, _ASSEMBLE, (
             ("an END's count is not compared", "if count != event_count:", "if False:"),
-            ("an END at the last one is taken for news", "if commit_lsn <= self._last_end:",
-             "if commit_lsn < self._last_end:"),
-            ("the last END is forgotten", "        self._last_end = commit_lsn\n", ""),
-            ("a BEGIN may stand inside a transaction", "        if self._open is not None:\n            raise _broken",
-             "        if False:\n            raise _broken"),
-            ("a change may stand outside a transaction", '            raise _broken("a change stands outside',
-             '            return\n            raise _broken("a change stands outside'),
+            ("an END at the last one is taken for news", "if commit_lsn <= self.last_end:",
+             "if commit_lsn < self.last_end:"),
+            ("the last END is forgotten", "        self.last_end = commit_lsn\n", ""),
+            ("a BEGIN may stand inside a transaction", "        if self._open is not None:\n            raise broken",
+             "        if False:\n            raise broken"),
+            ("a change may stand outside a transaction", '        raise broken("a change stands outside',
+             '        return False\n        raise broken("a change stands outside'),
             ("an END may name another transaction", "if not value.startswith(tail, PREFIX_SIZE):", "if False:"),
         )),
         ("sessions and numbers", _ASSEMBLER, _ASSEMBLE, (
@@ -53,8 +54,7 @@ MUTANTS: Final = tuple(
             ("a session may begin without its marker", "if is_first and prefixes[0] != _SESSION:", "if False:"),
             ("an overlap is trimmed by one too few", "            values = values[seen:]\n",
              "            values = values[seen - 1 :]\n"),
-            ("a new session keeps the open transaction", "            self.counts.discarded += 1\n        self._discard()",
-             "            self.counts.discarded += 1"),
+            ("a new session keeps the open transaction", "if transactions.discard():", "if False:"),
             ("an unknown schema passes", "if unsure is not None and not", "if False and not"),
         )),
         ("home offsets", "consumers/sequence.py", _PARTS, (

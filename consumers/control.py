@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Self
 import psycopg
 from psycopg import sql
 
-from consumers.assemble import GenerationBegan
+from consumers.beginnings import GenerationBegan
 from consumers.control_tables import TABLES
 from consumers.stops import Stop
 from data_embassy.config import Postgres

@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumers.apply import Decoded, Decoder
-from consumers.assemble import Assembler, GenerationBegan, RereadNeeded
+from consumers.assemble import Assembler
+from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse, check_ddl, follow
 from consumers.group import Group
 from consumers.lane import Lane
 from consumers.reader import Batch, Reader
 from consumers.refusals import Gapped, Reordered
+from consumers.transactions import RereadNeeded
 from consumers.verify.hold import Question, asks_to_hold
 from data_embassy.errors import DataEmbassyError, EnvelopeError
 from schemas.records import ChangeSchema

@@ -15,7 +15,8 @@ import psycopg
 
 from consumers import standby
 from consumers.apply.ddl.decisions import Decide
-from consumers.assemble import Assembler, GenerationBegan
+from consumers.assemble import Assembler
+from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse
 from consumers.fetch import Began, Fetcher, Goal, Halt, Observer, Ready
 from consumers.lane import KafkaLane

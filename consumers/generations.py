@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.assemble import GenerationBegan
+from consumers.beginnings import GenerationBegan
 from consumers.reader import Opener
 from data_embassy.envelope import Header, Kind, OpenedRecords
 from data_embassy.errors import EnvelopeError, StreamError

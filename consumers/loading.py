@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from consumers import standby
-from consumers.assemble import GenerationBegan
+from consumers.beginnings import GenerationBegan
 from consumers.control import Standby
 from consumers.lane import Lane
 from consumers.load import GenerationLoader, LoadProgress

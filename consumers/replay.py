@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.assemble import GenerationBegan
+from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
 from consumers.fetch import Goal
 from consumers.generations import Found, newest

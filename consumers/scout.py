@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Final
 
-from consumers.assemble import GenerationBegan
+from consumers.beginnings import GenerationBegan
 from consumers.generations import Found, GenerationFinder, newest
 from consumers.lane import KafkaLane
 from data_embassy import log

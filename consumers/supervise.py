@@ -16,7 +16,7 @@ from typing import Final
 import psycopg
 
 from consumers import metering
-from consumers.assemble import GenerationBegan
+from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
 from consumers.position import StandbyPosition
 from consumers.receipts import Condition

@@ -22,7 +22,7 @@ import psycopg
 from consumers import standby
 from consumers.apply import prepare_session
 from consumers.apply.ddl.decisions import Decide, undecided
-from consumers.assemble import GenerationBegan, RereadNeeded
+from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
 from consumers.fetch import Goal
 from consumers.following import Following
@@ -41,6 +41,7 @@ from consumers.refusals import (
     offset_of,
     remedy_for,
 )
+from consumers.transactions import RereadNeeded
 from consumers.verify.witness import Answers
 from data_embassy import log, metrics
 from data_embassy.config import Postgres, Register

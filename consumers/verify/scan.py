@@ -8,10 +8,11 @@ from typing import Final
 
 from consumers.apply import Decoder
 from consumers.apply.decode import OWN_SCHEMA
-from consumers.assemble import Assembler, RereadNeeded
+from consumers.assemble import Assembler
 from consumers.group import Group
 from consumers.lane import Lane
 from consumers.reader import Reader
+from consumers.transactions import RereadNeeded
 from consumers.verify.hold import Hold, Point, Question, Release
 from data_embassy.errors import DataEmbassyError, TransportError
 from schemas.records import MAGIC, PREFIX_SIZE, ChangeSchema

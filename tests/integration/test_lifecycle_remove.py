@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors.slot import drop_slot, slot_state
-from consumers.assemble import GenerationBegan
+from consumers.beginnings import GenerationBegan
 from consumers.control import Control
 from data_embassy.config import load_site, open_site, write_atomically
 from data_embassy.errors import CheckFailed

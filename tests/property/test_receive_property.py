@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.assemble import Limits
+from consumers.transactions import Limits
 from tests.support.receiver_model import Envelope, Home, Receiver, Store, first_position, forward
 
 LIMITS = [

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from consumers.assemble import Assembler, Limits, RereadNeeded
+from consumers.assemble import Assembler
 from consumers.group import Group
 from consumers.position import StandbyPosition
 from consumers.reader import Reader
 from consumers.sequence import Sequence
+from consumers.transactions import Limits, RereadNeeded
 from data_embassy.envelope import EpochOpened, Header, Kind, OpenedRecords, Run
 from schemas.records import FINGERPRINTS, MAGIC, RecordKey, decode
 from tests.support.synthetic_register import DDL, PERSON, PULSE, SYSTEM, Change, Record, SyntheticRegister, insert

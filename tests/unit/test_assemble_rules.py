@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from consumers import refusals
-from consumers.assemble import Assembler, Limits
+from consumers.assemble import Assembler
 from consumers.group import Group
 from consumers.position import StandbyPosition
+from consumers.transactions import Limits
 from data_embassy.envelope import Run
 from data_embassy.errors import StreamError
 from schemas.records import ORIGIN_SNAPSHOT, RecordKey, encode

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.assemble import GenerationBegan
+from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse, follow
 from consumers.control import Standby, State
 from consumers.generations import Found, newest

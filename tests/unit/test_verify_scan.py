@@ -9,12 +9,13 @@ from random import Random
 
 import pytest
 
-from consumers.assemble import Assembler, Limits
+from consumers.assemble import Assembler
 from consumers.checks import Pulse
 from consumers.fetch import Fetcher, Goal, Halt, Ready
 from consumers.position import StandbyPosition
 from consumers.reader import Reader
 from consumers.sequence import Sequence
+from consumers.transactions import Limits
 from consumers.verify.hold import HOLD_SECONDS_MAX, Hold, Point, Question, Release
 from consumers.verify.scan import Scan
 from data_embassy.types import Lsn

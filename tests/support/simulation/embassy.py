@@ -10,13 +10,15 @@ from typing import Any
 
 from consumers.apply import Decoded, Decoder
 from consumers.apply.fold import STANDBY, Patched, fold
-from consumers.assemble import Assembler, GenerationBegan, Limits, RereadNeeded
+from consumers.assemble import Assembler
+from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse, follow
 from consumers.group import Group
 from consumers.locate import locate
 from consumers.position import StandbyPosition
 from consumers.reader import Reader
 from consumers.sequence import Sequence as HomeSequence
+from consumers.transactions import Limits, RereadNeeded
 from data_embassy.envelope import LaneOpener
 from data_embassy.envelope.layout import Parts
 from data_embassy.errors import DataEmbassyError
