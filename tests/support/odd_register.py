@@ -26,6 +26,8 @@ _REFUSALS: Final = (
     psycopg.errors.LockNotAvailable,
 )
 Database = Connection[tuple[object, ...]]
+Action = Callable[[Database, Random], None]
+"""The body of one transaction."""
 
 
 def create(dsn: str) -> None:
@@ -195,18 +197,30 @@ def count(db: Database, rng: Random) -> None:
         db.execute("DELETE FROM audit WHERE id < (SELECT max(id) - 200 FROM audit)")
 
 
-ACTIONS: Final[dict[Callable[[Database, Random], None], int]] = {
+ACTIONS: Final[dict[Action, int]] = {
     without_key: 10, swap_seats: 8, move_ranks: 2, show_dossier: 12, write_letter: 8, swap_bookings: 6, book: 4,
     swap_plates: 8, swap_keys: 8, respell_tariff: 6, by_index: 6, move_entries: 10, truncate: 3, count: 6,
 }  # fmt: skip
 
 
 class OddWorkload:
-    """A few writers, about `rate` transactions a second, until told to stop; they survive the server's restarts."""
+    """A few writers, about `rate` transactions a second, until told to stop; they survive the server's restarts.
 
-    def __init__(self, dsn: str, *, seed: int, writers: int, rate: float) -> None:
+    `actions` may grow and shrink meanwhile; `connect` opens a writer's session.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        seed: int,
+        writers: int,
+        rate: float,
+        actions: dict[Action, int] = ACTIONS,
+        connect: Callable[[str], Database] = connect,
+    ) -> None:
         self.done: dict[str, int] = {}
-        self._dsn = dsn
+        self._dsn, self._actions, self._connect = dsn, actions, connect
         self._interval_seconds = writers / rate
         self._stopping = Event()
         self._lock = Lock()
@@ -226,19 +240,19 @@ class OddWorkload:
             raise self._failures[0]
 
     def _write(self, rng: Random) -> None:
-        actions, weights = list(ACTIONS), list(ACTIONS.values())
         try:
             while not self._stopping.is_set():
                 try:
-                    with connect(self._dsn) as db:
+                    with self._connect(self._dsn) as db:
                         while not self._stopping.wait(rng.expovariate(1 / self._interval_seconds)):
-                            self._perform(db, rng, rng.choices(actions, weights)[0])
+                            actions = dict(self._actions)
+                            self._perform(db, rng, rng.choices(list(actions), list(actions.values()))[0])
                 except psycopg.OperationalError:
                     self._stopping.wait(_RETRY_SECONDS)
         except BaseException as failure:  # noqa: BLE001 - raised again at the end
             self._failures.append(failure)
 
-    def _perform(self, db: Database, rng: Random, action: Callable[[Database, Random], None]) -> None:
+    def _perform(self, db: Database, rng: Random, action: Action) -> None:
         try:
             with db.transaction():
                 action(db, rng)
