@@ -99,7 +99,8 @@ class Caretaker:
             try:
                 ends[name] = topics[name].bounds().end
             except TopicMissing:
-                self._missing(name, sessions.get(name))
+                if topics[name].is_deleted(register.schemas_topic):
+                    self._missing(name, sessions.get(name))
                 continue
             except TransportError:
                 return {}  # The home broker is away: nothing can be read, and nothing is judged.

@@ -85,6 +85,18 @@ class LogReader:
             raise _unreachable(self._topic, error.args[0]) from error
         return Bounds(low=low, end=end)
 
+    def is_deleted(self, sibling: str) -> bool:
+        """True when the broker knows `sibling` and not this topic.
+
+        A broker that has just started answers before it knows all of its topics again, so that its not knowing one
+        says nothing by itself.
+        """
+        try:
+            known = self._consumer.list_topics(timeout=self._answer_seconds).topics
+        except KafkaException:
+            return False
+        return sibling in known and self._topic not in known
+
     def end_at(self, seconds: float) -> int:
         """Offset behind the last message that was there at a time (since 1970); raises TransportError."""
         asked = TopicPartition(self._topic, 0, int(seconds * 1000))

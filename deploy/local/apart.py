@@ -107,6 +107,27 @@ def _parse(described: str) -> Passage:
     return Passage(entrance, exit_, int(port))
 
 
+def socket_at(layout: Layout, site: str) -> socket.socket:
+    """A TCP socket that lives at a site, whoever uses it; an ordinary one when the sites are not apart."""
+    if not layout.is_apart:
+        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    with ThreadPoolExecutor(1) as thread:  # Its end is the end of its stay in the namespace.
+        return thread.submit(_socket_in, json.loads(state_file(layout).read_text())[site]).result()
+
+
+def _socket_in(place: str) -> socket.socket:
+    _join(place)
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+
+def _join(place: str) -> None:
+    handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _call("setns", handle, _CLONE_NEWNET)
+    finally:
+        os.close(handle)
+
+
 class _Namespace:
     """A namespace held by one thread, which makes sockets in it."""
 
@@ -202,9 +223,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _enter(state: Path, site: str, command: Sequence[str]) -> None:
-    place = json.loads(state.read_text())[site]
-    handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
-    _call("setns", handle, _CLONE_NEWNET)
+    _join(json.loads(state.read_text())[site])
     os.execvp(command[0], list(command))  # noqa: S606 (there is no shell to be fooled)
 
 

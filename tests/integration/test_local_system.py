@@ -21,7 +21,7 @@ from data_embassy.postgres import connect
 from deploy.local.layout import load_layout
 from deploy.local.leftovers import is_alive, marked
 from deploy.local.machine import LOOPBACK, LocalError, is_port_free, wait_until
-from deploy.local.processes import CONNECT, SERVICES
+from deploy.local.processes import CONNECT, SERVICES, broker_answers
 from deploy.local.system import LocalSystem
 from tests.support.system import local_system
 
@@ -103,9 +103,9 @@ def test_a_killed_process_comes_back(bare, name):
 
 def test_a_stopped_process_stays_stopped_until_it_is_started(bare):
     bare.stop("embassy-kafka")
-    assert is_port_free(bare.layout.ports.embassy_kafka)
+    assert not broker_answers(bare.layout, "embassy")
     bare.start("embassy-kafka")
-    assert not is_port_free(bare.layout.ports.embassy_kafka)
+    assert broker_answers(bare.layout, "embassy")
 
 
 def test_waiting_for_a_stopped_process_names_it(bare):

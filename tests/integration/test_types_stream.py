@@ -99,7 +99,8 @@ def test_a_state_that_is_no_commit_would_be_seen(everything):
     register = everything.register
     register.assert_equal()
     with register.at_standby() as standby, standby.transaction(force_rollback=True):
-        standby.execute("UPDATE shapes.seat SET v = v || '!' WHERE id = 1")
+        changed = standby.execute("UPDATE shapes.seat SET v = v || '!' WHERE id = (SELECT min(id) FROM shapes.seat)")
+        assert changed.rowcount == 1
         with pytest.raises(AssertionError, match="seat"):
             check_state(standby)
 

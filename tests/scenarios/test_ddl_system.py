@@ -14,17 +14,17 @@ CHANGES = (
     "CREATE TYPE population.hue AS ENUM ('red')",
     "ALTER TABLE population.person ADD COLUMN seen_at timestamptz NOT NULL DEFAULT now(), ADD hue population.hue",
     "ALTER TYPE population.hue ADD VALUE 'blue' BEFORE 'red'",
-    "UPDATE population.person SET hue = 'blue', seen_at = seen_at + interval '1 s' WHERE id % 7 = 0",
+    "UPDATE population.person SET hue = 'blue', seen_at = seen_at + interval '1 s' WHERE personal_code LIKE '%7'",
     "CREATE INDEX CONCURRENTLY person_hue ON population.person (hue)",
-    "CREATE TABLE population.visit (person bigint NOT NULL, at date NOT NULL, note text) PARTITION BY RANGE (at)",
+    "CREATE TABLE population.visit (person text NOT NULL, at date NOT NULL, note text) PARTITION BY RANGE (at)",
     "CREATE TABLE population.visit_1 PARTITION OF population.visit FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
-    "INSERT INTO population.visit SELECT id, '2026-05-05', 'x' FROM population.person LIMIT 200",
+    "INSERT INTO population.visit SELECT personal_code, '2026-05-05', 'x' FROM population.person LIMIT 200",
     ("ALTER TABLE population.visit ADD COLUMN paid numeric(9, 2) DEFAULT 1.10; "
     "UPDATE population.visit SET paid = paid * 2; ALTER TABLE population.visit DROP COLUMN note"),
-    "CREATE TABLE population.copied AS SELECT id, seen_at FROM population.person",
+    "CREATE TABLE population.copied AS SELECT personal_code::bigint AS id, seen_at FROM population.person",
     "ALTER TABLE population.copied ALTER COLUMN id TYPE text USING lpad(id::text, 12, '0')",
     "ALTER TABLE population.copied RENAME TO copied_too",
-    "DELETE FROM population.copied_too WHERE id < '000000000100'",
+    "DELETE FROM population.copied_too WHERE id LIKE '%3'",
 )  # fmt: skip
 BACK = (
     "DROP TABLE population.copied_too, population.visit, population.odd_numbers",

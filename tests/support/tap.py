@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.local.apart import socket_at
+from deploy.local.layout import Layout
 from deploy.local.machine import LOOPBACK
 from deploy.local.system import LocalSystem
 
@@ -22,7 +24,7 @@ class Tap:
 
     folder: Path
     listener: socket.socket
-    target_port: int
+    layout: Layout
     _open: list[socket.socket] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -37,7 +39,8 @@ class Tap:
                 self._carry(client)
 
     def _carry(self, client: socket.socket) -> None:
-        target = socket.create_connection((LOOPBACK, self.target_port))
+        target = socket_at(self.layout, "home")
+        target.connect((LOOPBACK, self.layout.ports.embassy_link))
         number = len(self._open)
         self._open += [client, target]
         for name, source, sink in (("to-embassy", client, target), ("to-home", target, client)):
@@ -69,11 +72,14 @@ def _pump(source: socket.socket, sink: socket.socket, path: Path) -> None:
 def tapped(system: LocalSystem, folder: Path) -> Iterator[Tap]:
     """Put a tap in the place of the link while the body runs."""
     folder.mkdir()
-    ports = system.layout.ports
+    layout = system.layout
     system.stop("link")
     try:
-        with socket.create_server((LOOPBACK, ports.link), backlog=64) as listener:
-            tap = Tap(folder, listener, ports.embassy_link)
+        with socket_at(layout, "home") as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((LOOPBACK, layout.ports.link))
+            listener.listen(64)
+            tap = Tap(folder, listener, layout)
             accepting = threading.Thread(target=tap.accept, daemon=True)
             accepting.start()
             try:
