@@ -42,10 +42,10 @@ class History:
     def delete(self, key: int) -> None:
         self.add("d", key, None, self.rows.pop(key))
 
-    def update(self, key: int, target: int, value: int, kept: frozenset[int]) -> None:
+    def update(self, key: int, target: int, value: int, kept: frozenset[int], *, is_pair: bool = False) -> None:
         row = self.rows.pop(key)
         self.rows[target] = tuple(row[c] if c in kept else value + c for c in COLUMNS)
-        if key == target or value % 2:
+        if not is_pair:
             self.add("u", key, target, self.rows[target], kept)
         else:
             self.add("d", key, None, row)
@@ -55,23 +55,27 @@ class History:
 
 KEYS = st.integers(0, 4)
 STEPS = st.lists(
-    st.tuples(st.sampled_from("idumum"), KEYS, KEYS, st.frozensets(st.sampled_from(COLUMNS))), min_size=1, max_size=25
+    st.tuples(st.sampled_from("idukmkm"), KEYS, KEYS, st.frozensets(st.sampled_from(COLUMNS))), min_size=1, max_size=25
 )
 
 
 def play(rows: Rows, steps: list[tuple[str, int, int, frozenset[int]]]) -> History:
-    """Those steps that are possible, in order."""
+    """Those steps that are possible, in order: insert, delete, update, key change as update or as delete and create."""
     history = History(dict(rows))
-    for number, (step, key, target, kept) in enumerate(steps):
-        value = 1000 + 10 * number + (number % 2)
-        if step == "i" and key not in history.rows:
-            history.insert(key, value)
-        elif step == "d" and key in history.rows:
-            history.delete(key)
-        elif step == "u" and key in history.rows:
+    for number, (step, one, other, kept) in enumerate(steps):
+        value = 1000 + 10 * number
+        present = sorted(history.rows)
+        absent = [key for key in range(5) if key not in history.rows]
+        if step == "i" and absent:
+            history.insert(absent[one % len(absent)], value)
+        elif step == "d" and present:
+            history.delete(present[one % len(present)])
+        elif step == "u" and present:
+            key = present[one % len(present)]
             history.update(key, key, value, kept)
-        elif step == "m" and key in history.rows and target not in history.rows:
-            history.update(key, target, value, kept)
+        elif step in "km" and present and absent:
+            key, target = present[one % len(present)], absent[other % len(absent)]
+            history.update(key, target, value, kept, is_pair=step == "m")
     return history
 
 

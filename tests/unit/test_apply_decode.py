@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import fastavro
+import pyruhvro
 import pytest
 
 from consumers.apply import BrokenFrame, DamagedChange, Decoded, Decoder, Frame, UnknownShape
@@ -151,6 +152,41 @@ def test_pieces_go_on_counting() -> None:
 def test_frames_must_tile_the_values() -> None:
     with pytest.raises(RuntimeError):
         decode([change(PERSON, 1), change(PERSON, 2)], frame(1))
+
+
+@pytest.mark.parametrize("frames", [(frame(1, first=1),), (frame(3),), (frame(-1), frame(3, first=-1))])
+def test_frames_must_stand_within_the_values(frames: tuple[Frame, ...]) -> None:
+    with pytest.raises(RuntimeError, match="contiguous"):
+        decode([change(PERSON, 1), change(PERSON, 2)], *frames)
+
+
+def test_group_that_is_too_large_is_the_callers_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [change(PERSON, 1), change(PERSON, 2)]
+    monkeypatch.setattr(module, "GROUP_BYTES_MAX", sum(map(len, values)))
+    assert decode(values).count == 2
+    monkeypatch.setattr(module, "GROUP_BYTES_MAX", sum(map(len, values)) - 1)
+    with pytest.raises(RuntimeError, match="cut it into pieces"):
+        decode(values)
+
+
+@pytest.mark.parametrize("oddity", ["fewer rows", "other columns", "other values"])
+def test_odd_answer_of_the_faster_library_is_not_used(monkeypatch: pytest.MonkeyPatch, oddity: str) -> None:
+    values = [change(PERSON, i + 1) for i in range(module.COLUMNAR_COUNT_MIN)]
+    real = pyruhvro.deserialize_array
+
+    def odd(bodies: list[bytes], schema: str) -> Any:
+        batch = real(bodies, schema)
+        if oddity == "fewer rows":
+            return batch.slice(1)
+        if oddity == "other columns":
+            return batch.rename_columns(["op", "n", *batch.schema.names[2:]])
+        return real([*bodies[:-1], change(PERSON, len(bodies), after=["1", "2", "longer"])[10:]], schema)
+
+    monkeypatch.setattr(pyruhvro, "deserialize_array", odd)
+    (shape,) = decode(values).shapes
+    assert shape.columns is None
+    assert shape.as_records(0, 1)[0]["after"] == {"c0": "0", "c1": "1", "c2": "2"}
+    assert shape.ops == ["c"] * len(values)
 
 
 def test_pulses_are_surfaced_newest_last() -> None:

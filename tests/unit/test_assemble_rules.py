@@ -11,10 +11,10 @@ from consumers import refusals
 from consumers.assemble import Assembler
 from consumers.group import Group
 from consumers.position import StandbyPosition
-from consumers.transactions import Limits
+from consumers.transactions import Limits, RereadNeeded
 from data_embassy.envelope import Run
 from data_embassy.errors import StreamError
-from schemas.records import ORIGIN_SNAPSHOT, RecordKey, encode
+from schemas.records import ORIGIN_SNAPSHOT, RecordKey, encode, snapshot_run
 from tests.support.receiver_model import first_position
 from tests.support.synthetic_register import PERSON, SyntheticRegister, delete, insert, run_of, update
 
@@ -190,12 +190,17 @@ def test_transaction_that_was_applied_is_dropped_whole(source):
     assert lsns(target) == [first, second]
 
 
+END = {"transaction": 701, "commit_lsn": 1 << 25, "event_count": 0, "committed_at": 1}
+
 BROKEN = {
     "BEGIN inside": lambda s: (s.begin(), s.begin()),
     "END without BEGIN": lambda s: s.end(0),
     "change outside": lambda s: (s.commit(insert(1, "a")), s.changes([insert(2, "b")])),
     "count": lambda s: (s.begin(), s.changes([insert(1, "a")]), s.end(2)),
     "marker within": lambda s: s._capture(s.log[0][1]),
+    "marker of another session": lambda s: s.session(confirmed=0, session=run_of(7)),
+    "damaged END": lambda s: (s.begin(), s._capture(encode("End", END)[:-1])),
+    "END with more behind it": lambda s: (s.begin(), s._capture(encode("End", END) + b"x")),
     "other transaction": lambda s: (s.begin(), s.__dict__.update(transaction=1), s.end(0)),
 }
 
@@ -375,3 +380,131 @@ def test_piece_of_a_discarded_transaction_is_rolled_back(source):
     group = taken(target)
     assert group.discards_open
     assert not group.frames
+
+
+def repeated(source: SyntheticRegister, count: int, *, lsn: int) -> int:
+    """A huge transaction in a session that may repeat applied ones; returns the home offset of its BEGIN."""
+    source.session(confirmed=0)
+    source.lsn = lsn - 8 * count
+    offset = len(source.log)
+    source.begin()
+    source.changes([insert(i, "x") for i in range(count)])
+    return offset
+
+
+def feed_and_take(target: Assembler, log: list[tuple[bytes, bytes]], *, first: int = 0) -> list[Group]:
+    groups = []
+    for at, record in enumerate(log, first):
+        feed(target, [record], first=at)
+        while (group := target.take()) is not None:
+            groups.append(group)
+    return groups
+
+
+def test_huge_repeat_is_counted_and_never_held(source):
+    repeated(source, 9, lsn=START.last_end)
+    source.end(9, lsn=START.last_end)
+    after = source.commit(insert(20, "news"))
+    target = assembler(limits=SMALL)
+    groups = feed_and_take(target, source.log)
+    assert [[frame.commit_lsn for frame in group.frames] for group in groups] == [[after]]
+    assert [len(group.values) for group in groups] == [1]
+
+
+def test_huge_transaction_that_proves_to_be_news_is_read_again(source):
+    # Its changes stand before the position, only its END behind it: a transaction that ran beside others.
+    begin = repeated(source, 9, lsn=START.last_end)
+    lsn = source.end(9, lsn=START.last_end + 8)
+    with pytest.raises(RereadNeeded) as again:
+        feed_and_take(assembler(limits=SMALL), source.log)
+    assert again.value.begin_offset == begin
+    groups = feed_and_take(assembler(limits=SMALL, certain=[begin]), source.log)
+    assert [group.is_complete for group in groups] == [False, False, True]
+    assert groups[-1].frames[-1].commit_lsn == lsn
+    assert sum(len(group.values) for group in groups) == 9
+
+
+def test_huge_transaction_with_a_change_behind_the_position_is_no_repeat(source):
+    repeated(source, 6, lsn=START.last_end + 24)
+    groups = feed_and_take(assembler(limits=SMALL), source.log)
+    assert [group.is_complete for group in groups] == [False]
+    assert [len(group.values) for group in groups] == [3]
+
+
+def test_count_of_a_huge_repeat_is_compared_too(source):
+    repeated(source, 9, lsn=START.last_end)
+    source.end(8, lsn=START.last_end)
+    with pytest.raises(refusals.FrameBroken, match="9 changes"):
+        feed_and_take(assembler(limits=SMALL), source.log)
+
+
+def test_change_too_short_to_tell_its_place_is_no_certainty(source):
+    source.session(confirmed=0)
+    source.begin()
+    source.changes([insert(1, "x")])
+    whole = source.log.pop()[1]
+    source._n -= 1
+    for _ in range(5):
+        source._capture(whole[:12])
+    target = assembler(limits=SMALL)
+    assert feed_and_take(target, source.log) == []
+    source.end(5, lsn=START.last_end)
+    assert feed_and_take(target, source.log[-1:]) == []
+
+
+def test_group_is_full_by_bytes_by_changes_and_by_transactions(source):
+    setup = len(source.log)
+    source.commit(insert(1, "a"))
+    sizes = sum(len(value) for _, value in source.log)
+    for limits in (Limits(bytes=sizes), Limits(changes=1)):
+        target = assembler(limits=limits)
+        full = [target.is_full]
+        feed(target, source.log[:setup])
+        full.append(target.is_full)
+        feed(target, source.log[setup:], first=setup)
+        full.append(target.is_full)
+        taken(target)
+        assert [*full, target.is_full] == [False, False, True, False]
+    target = assembler(limits=Limits(changes=2))
+    source.log = source.log[:setup]
+    source._n = setup
+    source.commit()
+    source.commit()
+    feed(target, source.log)
+    assert target.is_full
+
+
+def test_joining_generation_goes_on_in_the_middle_of_a_later_session(source):
+    source.begin()
+    source.changes([insert(1, "of a session that ended")])
+    first = source.log[1:]
+    source.session(confirmed=START.last_end)
+    schemas = [value for _, value in source.log[-3:]]
+    source.commit(insert(1, "older than the snapshot"))
+    begin = len(source.log)
+    lsn = source.commit(insert(2, "b"))
+    target = assembler()
+    target.learn(schemas)
+    feed(target, first, first=1)
+    feed(target, source.log[begin - 1 :], first=begin - 1)
+    assert lsns(target) == [lsn]
+    source.session(confirmed=START.last_end)
+    with pytest.raises(refusals.RunWithoutMarker, match="begins with record 2"):
+        feed(target, source.log[-3:], first=90)
+
+
+@pytest.mark.parametrize(("first_n", "count", "is_past"), [(1, 1, False), (2, 1, True), (1, 2, True), (3, 1, False)])
+def test_only_the_snapshots_own_point_ends_the_time_before_it(first_n, count, is_past):
+    source = SyntheticRegister()
+    source.session(confirmed=0, insert_lsn=5)
+    target = assembler()
+    own = snapshot_run(START.generation, START.attempt)
+    target.feed(
+        incarnation=1, lane_offset=0, first_offset=0, runs=[Run(ORIGIN_SNAPSHOT, own, first_n, count)],
+        values=[b"x"] * count,
+    )  # fmt: skip
+    if is_past:
+        with pytest.raises(refusals.RegisterWentBack):
+            feed(target, source.log)
+    else:
+        feed(target, source.log)

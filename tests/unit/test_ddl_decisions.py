@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.apply.ddl.decisions import Decision
+from consumers.apply.ddl.decisions import Decision, Pending, Undecided, undecided
 from consumers.decisions import DecisionLog
 from consumers.refusals import DecisionsDamaged
 from data_embassy.keys.kinds import Role
@@ -20,6 +20,19 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 @pytest.fixture
 def ring(tmp_path: Path) -> Keyring:
     return init_keys(tmp_path / "keys", role=Role.EMBASSY, site="embassy")
+
+
+def test_nothing_is_decided_by_itself() -> None:
+    assert undecided(1, "d1") is None
+
+
+def test_what_waits_is_told_without_its_text() -> None:
+    stop = Undecided(Pending(id=7, digest="d", tag="ALTER TABLE", text="SELECT 'secret'", reason="the reason"))
+    assert stop.cause_class == "DdlNotReplayed"
+    assert stop.pending.text == "SELECT 'secret'"
+    assert "secret" not in stop.diagnostics()
+    assert "--ddl 7" in stop.diagnostics()
+    assert "the reason" in str(stop)
 
 
 def add(log: DecisionLog, number: int, sql: str | None) -> None:

@@ -10,7 +10,7 @@ import pytest
 from consumers.apply.ddl.defaults import with_stored_values
 from consumers.apply.ddl.plan import Nothing, Replay, Step, Stop, plan
 from consumers.apply.ddl.rows import Noted, Reader, UnreadableRow
-from consumers.apply.ddl.settings import standby_path
+from consumers.apply.ddl.settings import plain_settings, settings_for, standby_path
 from consumers.apply.ddl.tokens import split
 
 
@@ -73,6 +73,8 @@ def test_a_string_is_split_when_each_statement_has_its_row() -> None:
         ("CREATE TABLE a (x int); SELECT f(); CREATE TABLE b (x int)", ["CREATE TABLE"] * 3),
         ("CREATE TABLE a (x int); CREATE TABLE b (x int)", ["CREATE TABLE"]),
         ("CREATE TABLE a (x int)'", ["CREATE TABLE"]),
+        (" ; ", ["CREATE TABLE"]),
+        pytest.param("SELECT 1;" * 2001, ["CREATE TABLE"], id="too many statements"),
         ("BEGIN; ALTER TABLE a ADD x int; COMMIT; ALTER TABLE a ADD y int", ["ALTER TABLE"]),
     ],
 )
@@ -92,6 +94,12 @@ def test_what_is_not_proven_stops(text: str, tags: list[str]) -> None:
         ("CREATE FUNCTION", "CREATE FUNCTION f() RETURNS int LANGUAGE 'C' AS 'x', 'y'", Stop),
         ("CREATE LANGUAGE", "CREATE LANGUAGE x", Stop),
         ("IMPORT FOREIGN SCHEMA", "IMPORT FOREIGN SCHEMA x FROM SERVER y INTO z", Stop),
+        ("CREATE FUNCTION", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", Replay),
+        ("CREATE FUNCTION", "CREATE FUNCTION f(language c) RETURNS int LANGUAGE internal AS 'x'", Stop),
+        ("CREATE PROCEDURE", "CREATE PROCEDURE f() BEGIN ATOMIC SELECT 1; END", Replay),
+        ("ALTER TABLE", "ALTER TABLE a FORCE ROW LEVEL SECURITY", Stop),
+        ("ALTER TABLE", "ALTER TABLE a NO FORCE ROW LEVEL SECURITY", Replay),
+        ("ALTER TABLE", "ALTER TABLE a NO FORCE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY", Stop),
         ("ALTER TABLE", "DO $$ BEGIN ALTER TABLE a ADD b int; END $$", Stop),
         ("CREATE TABLE", "SELECT make_partition()", Stop),
     ],
@@ -140,7 +148,12 @@ def test_create_table_as_is_made_before_its_rows() -> None:
          "CREATE INDEX  concurrently ON a (b)  WHERE b > 1"),
         ("DROP INDEX", "DROP INDEX /* x */ CONCURRENTLY IF EXISTS a", "DROP INDEX /* x */  IF EXISTS a"),
         ("ALTER TABLE", "ALTER TABLE a DETACH PARTITION b CONCURRENTLY", "ALTER TABLE a DETACH PARTITION b "),
+        ("ALTER TABLE", "ALTER TABLE a DETACH PARTITION b FINALIZE", "ALTER TABLE a DETACH PARTITION b "),
+        ("ALTER TABLE", "ALTER TABLE a DETACH PARTITION concurrently", "ALTER TABLE a DETACH PARTITION concurrently"),
+        ("REFRESH MATERIALIZED VIEW", "REFRESH MATERIALIZED VIEW CONCURRENTLY a", "REFRESH MATERIALIZED VIEW  a"),
         ("CREATE SCHEMA", "CREATE SCHEMA AUTHORIZATION clerk", "CREATE SCHEMA  clerk"),
+        ("CREATE SCHEMA", "CREATE SCHEMA a", "CREATE SCHEMA a"),
+        ("CREATE TABLE", "CREATE TABLE a (tablespace b)", "CREATE TABLE a (tablespace b)"),
         ("CREATE SCHEMA", "CREATE SCHEMA s AUTHORIZATION clerk CREATE TABLE t (a int)",
          "CREATE SCHEMA s  CREATE TABLE t (a int)"),
         ("CREATE TABLE", "CREATE TABLE a (b int PRIMARY KEY USING INDEX TABLESPACE x) TABLESPACE y",
@@ -151,6 +164,64 @@ def test_what_names_home_is_taken_out(tag: str, text: str, becomes: str) -> None
     (step,) = steps(row(1, "ddl_command_end", tag, text))
     assert isinstance(step.action, Replay)
     assert step.action.text == becomes
+
+
+def test_rows_of_a_command_without_an_end_are_a_unit_of_their_own() -> None:
+    text = "ALTER TABLE a ALTER b TYPE bigint; DROP TABLE c"
+    found = steps(
+        row(1, "table_rewrite", "ALTER TABLE", text),
+        row(2, "sql_drop", "DROP TABLE", None, objects=[table("c")]),
+    )
+    assert [(one.place, type(one.action)) for one in found] == [(10, Stop), (20, Replay)]
+
+
+def test_what_an_extension_does_is_one_step_behind_its_rows() -> None:
+    text = "ALTER EXTENSION x UPDATE"
+    (step,) = steps(
+        row(1, "sql_drop", "DROP FUNCTION", text),
+        row(2, "ddl_command_end", "ALTER FUNCTION", None),
+        row(3, "ddl_command_end", "ALTER EXTENSION", None),
+    )
+    assert (step.place, len(step.unit.rows)) == (30, 3)
+    assert isinstance(step.action, Replay)
+    assert step.action.text == text
+
+
+@pytest.mark.parametrize(
+    ("event", "tag", "text", "schema"),
+    [
+        ("ddl_command_end", "CREATE TABLE", "CREATE TABLE embassy_local.a (b int)", "embassy_local"),
+        ("sql_drop", "DROP TABLE", "DROP TABLE data_embassy.ddl", "data_embassy"),
+    ],
+)
+def test_what_belongs_to_the_sites_themselves_stops(event: str, tag: str, text: str, schema: str) -> None:
+    (step,) = steps(row(1, event, tag, text, objects=[table("a") | {"schema": schema}]))
+    assert isinstance(step.action, Stop)
+
+
+def test_a_statement_may_lack_what_the_catalog_cannot_tell() -> None:
+    (step,) = steps(
+        row(1, "ddl_command_end", "CREATE CAST", "SELECT 1; CREATE CAST (a AS b) WITHOUT FUNCTION; SELECT 2")
+    )
+    assert isinstance(step.action, Replay)
+    assert step.action.text == "CREATE CAST (a AS b) WITHOUT FUNCTION"
+
+
+def test_tables_that_got_full_identity_are_named_once() -> None:
+    (step,) = steps(
+        row(1, "table_rewrite", "ALTER TABLE", "ALTER TABLE a ALTER b TYPE bigint", identity={"full": ["public.a"]}),
+        row(2, "ddl_command_end", "ALTER TABLE", None, identity={"full": ["public.a", "public.b"]}),
+    )
+    assert step.unit.full == ("public.a", "public.b")
+
+
+@pytest.mark.parametrize("text", [
+    "ALTER TABLE ONLY", "ALTER TABLE 1 ADD a int DEFAULT 1", "ALTER TABLE t ADD a int DEFAULT, ADD b int",
+    "ALTER TABLE t ADD a int DEFAULT 1, ADD a int DEFAULT 2", "ALTER TABLE t ADD COLUMN",
+])  # fmt: skip
+def test_a_default_that_is_not_found_once_is_not_given_a_value(text: str) -> None:
+    (statement,) = split(text)
+    assert with_stored_values(statement, {"a": "1"}) is None
 
 
 def test_stored_values_come_before_the_default() -> None:
@@ -169,6 +240,15 @@ def test_stored_values_come_before_the_default() -> None:
 def test_search_path_is_that_of_the_role_with_staging_last() -> None:
     assert standby_path('"$user", public', 'cle"rk') == '"cle""rk", "public", "pg_temp"'
     assert standby_path("pg_temp, Public", "x") == '"pg_temp", "public"'
+    assert standby_path("'My schema', '", "x") == '"pg_temp"'
+    assert standby_path("'My schema'", "x") == '"My schema", "pg_temp"'
+
+
+def test_a_statement_runs_under_the_settings_of_its_session() -> None:
+    found = settings_for({"DateStyle": "German", "work_mem": "1GB", "enable_hashjoin": "off"}, "a", "clerk")
+    assert found == plain_settings() | {"DateStyle": "German", "search_path": '"a", "pg_temp"'}
+    assert found["check_function_bodies"] == "off"
+    assert found["enable_hashjoin"] == "on"
 
 
 @pytest.mark.parametrize("missing", ["details", "id", "event"])

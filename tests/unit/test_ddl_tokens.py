@@ -45,11 +45,31 @@ def test_backslashes_quote_without_standard_strings() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["'", '"a', "$$ ", "$a$ $b$", "/* /* */", "(", "a)", "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;", "a\0"]
+    "text",
+    [
+        "'",
+        '"a',
+        "$$ ",
+        "$a$ $b$",
+        "/* /* */",
+        "(",
+        "a)",
+        "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;",
+        "a\0",
+        "a \x01",
+        "$1$",
+    ],
 )
 def test_what_does_not_end_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         split(text)
+
+
+def test_a_name_with_escapes_is_kept_as_written() -> None:
+    (token,) = tokenize('U&"d\\0061t\\+000061"')
+    assert token.is_name
+    assert token.value == 'U&"d\\0061t\\+000061"'
+    assert [t.value for t in tokenize("a $1 + $23")] == ["a", "$1", "+", "$23"]
 
 
 @given(st.text(alphabet="ab'\"$;-/*\\\n()Ee_1 ", max_size=40))
@@ -90,6 +110,8 @@ def test_quoted_text_is_one_token(text: str) -> None:
         ("ALTER TEXT SEARCH DICTIONARY x (y = z)", "ALTER TEXT SEARCH DICTIONARY"),
         ("CREATE FOREIGN DATA WRAPPER x", "CREATE FOREIGN DATA WRAPPER"),
         ("CREATE OPERATOR CLASS x", "CREATE OPERATOR CLASS"),
+        ("ALTER PROCEDURAL LANGUAGE x RENAME TO y", "ALTER LANGUAGE"),
+        ("CREATE 'x'", "CREATE"),
         ("COMMENT ON TABLE x IS ''", "COMMENT"),
         ("DO $$ $$", ""),
         ("SET ROLE x", ""),

@@ -8,6 +8,7 @@ import pytest
 
 from consumers.locate import locate
 from consumers.refusals import LaneLost
+from data_embassy.envelope import Kind
 from data_embassy.envelope.errors import BadSignature
 from tests.support.receiver_model import Envelope, OpenLane, first_position
 
@@ -15,9 +16,9 @@ POSITION = replace(first_position(last_end=1), incarnation=2, home_offset=14, la
 
 
 class FixedLane:
-    def __init__(self, *ranges: tuple[int, int, int], bad: int | None = None) -> None:
+    def __init__(self, *ranges: tuple[int, int, int], bad: int | None = None, epoch: int | None = None) -> None:
         self.lane = [Envelope(incarnation, first, [(b"", b"")] * count) for incarnation, first, count in ranges]
-        self.bad = bad
+        self.bad, self.epoch = bad, epoch
 
     def bounds(self) -> tuple[int, int]:
         return 0, len(self.lane)
@@ -28,7 +29,8 @@ class FixedLane:
     def verify(self, envelope: bytes):
         if int(envelope) == self.bad:
             raise BadSignature
-        return OpenLane(self.lane).verify(envelope)
+        header = OpenLane(self.lane).verify(envelope)
+        return replace(header, kind=Kind.EPOCH) if int(envelope) == self.epoch else header
 
 
 def found(lane: FixedLane) -> int:
@@ -63,3 +65,11 @@ def test_lane_that_begins_behind_the_position_is_lost():
 def test_empty_lane_is_lost():
     with pytest.raises(LaneLost):
         found(FixedLane())
+
+
+def test_refused_envelope_before_the_position_is_passed_over():
+    assert found(FixedLane((2, 0, 5), (2, 5, 5), (2, 10, 5), (2, 40, 5), bad=2)) == 1
+
+
+def test_epoch_is_no_place_to_read_on_from():
+    assert found(FixedLane((2, 0, 5), (2, 5, 5), (2, 10, 5), (2, 12, 5), epoch=3)) == 2

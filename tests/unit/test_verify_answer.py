@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import random
+import zlib
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from data_embassy.envelope import answer
 from data_embassy.envelope.answer import PIECE_BYTES, AnswerReader, Place, seal_answer
 from data_embassy.envelope.errors import BadTag, ReceiptMalformed
 
@@ -68,3 +72,45 @@ def test_a_malformed_answer_is_refused(change):
     (fields,) = seal_answer(KEY, LANE, PLACE, {}, nonces=nonces())
     with pytest.raises(ReceiptMalformed):
         reader().take(fields | change)
+
+
+def test_an_answer_without_its_sealed_part_is_refused():
+    (fields,) = seal_answer(KEY, LANE, PLACE, {}, nonces=nonces())
+    del fields["sealed"]
+    with pytest.raises(ReceiptMalformed):
+        reader().take(fields)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        b"no zlib",
+        zlib.compress(b"{}")[:-1],
+        zlib.compress(b"{}") + b"x",
+        zlib.compress(b"[]"),
+        zlib.compress(b"{"),
+        zlib.compress(b"[" * 100_000),
+    ],
+)
+def test_an_answer_that_opens_to_something_else_is_refused(plain):
+    nonce = bytes(12)
+    (fields,) = seal_answer(KEY, LANE, PLACE, {}, nonces=nonces())
+    sealed = AESGCM(KEY).encrypt(nonce, plain, answer._associated(LANE, PLACE, 0, 1))
+    with pytest.raises(ReceiptMalformed):
+        reader().take(fields | {"sealed": base64.b64encode(nonce + sealed).decode()})
+
+
+def test_an_answer_is_not_read_beyond_its_largest_size(monkeypatch):
+    (fields,) = seal_answer(KEY, LANE, PLACE, {"a": "b" * 100}, nonces=nonces())
+    monkeypatch.setattr(answer, "PLAIN_BYTES_MAX", 108)
+    assert reader().take(fields) == (PLACE, {"a": "b" * 100})
+    monkeypatch.setattr(answer, "PLAIN_BYTES_MAX", 107)
+    with pytest.raises(ReceiptMalformed):
+        reader().take(fields)
+
+
+def test_too_large_an_answer_is_not_sealed(monkeypatch):
+    monkeypatch.setattr(answer, "PIECES_MAX", 1)
+    assert len(list(seal_answer(KEY, LANE, PLACE, {"a": "b"}, nonces=nonces()))) == 1
+    with pytest.raises(ValueError, match="too large"):
+        list(seal_answer(KEY, LANE, PLACE, {"a": random.Random(1).randbytes(PIECE_BYTES).hex()}, nonces=nonces()))

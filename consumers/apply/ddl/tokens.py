@@ -65,10 +65,6 @@ class Statement:
             return self.tokens[place].value
         return ""
 
-    def without(self, spans: Sequence[tuple[int, int]]) -> str:
-        """The text without these stretches of the original string, each replaced by a blank."""
-        return self.replaced([(first, last, " ") for first, last in spans])
-
     def replaced(self, changes: Sequence[tuple[int, int, str]]) -> str:
         """The text with stretches (start, end, new), given in the original string's places."""
         origin = self.tokens[0].start
