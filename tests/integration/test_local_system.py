@@ -223,7 +223,8 @@ def test_no_secret_stands_in_a_log(bare):
 
 def test_data_outlives_a_killed_supervisor_and_down_leaves_nothing():
     with local_system(has_roles=False) as system:
-        assert len(marked(system.folder)) == 1 + len(WITHOUT_ROLES)
+        # The supervisor beside them, and what keeps the sites apart.
+        assert len(marked(system.folder)) == 1 + len(WITHOUT_ROLES) + int(system.layout.is_apart)
         with psycopg.connect(system.env()["home_postgres"], autocommit=True) as connection:
             connection.execute("CREATE DATABASE kept")
         ensure_topics(load_site(system.layout.site("home")).kafka, {"kept": {}})

@@ -39,9 +39,11 @@ class ConnectWorker:
         plugin.mkdir(parents=True)
         for jar in [*(jars().plugins / "debezium-connector-postgres").glob("*.jar"), capture_jar()]:
             (plugin / jar.name).symlink_to(jar)
+        # A group of its own: workers of several tests share a broker, and none can read another's secrets.
+        group = self.folder.name
         settings = {
             "bootstrap.servers": bootstrap,
-            "group.id": "connect",
+            "group.id": group,
             "listeners": f"http://{LOOPBACK}:{port}",
             "plugin.path": str(plugin.parent),
             "plugin.discovery": "service_load",
@@ -58,7 +60,7 @@ class ConnectWorker:
             "status.storage.partitions": "1",
         }
         for topic in ("config", "offset", "status"):
-            settings |= {f"{topic}.storage.topic": f"connect.{topic}", f"{topic}.storage.replication.factor": "1"}
+            settings |= {f"{topic}.storage.topic": f"{group}.{topic}", f"{topic}.storage.replication.factor": "1"}
         lines = "".join(f"{name}={value}\n" for name, value in settings.items())
         (self.folder / "connect.properties").write_text(lines)
         logging_config(self.folder)
