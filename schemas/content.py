@@ -78,6 +78,11 @@ class Table:
         """For people."""
         return f"{self.relation_schema}.{self.relation_name}"
 
+    @property
+    def is_derived(self) -> bool:
+        """A materialized view: its rows are computed, at the moment of its last refresh."""
+        return self.kind == "m"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:

@@ -35,6 +35,7 @@ IDLE_SECONDS_MAX: Final = 600.0
 """Without a question for so long the snapshot is given back: it keeps VACUUM from cleaning up."""
 _POLL_SECONDS: Final = 0.1
 _TABLES_PER_ANSWER: Final = 50
+_HELD: Final = "held"
 _QUESTIONS: Final = (
     "SELECT id::text, attempt::text, part::text, consistent_point::text, question, answer_key"
     " FROM data_embassy.checkpoint WHERE id = %s AND attempt = %s AND part > %s ORDER BY part"
@@ -84,13 +85,14 @@ class Witness(threading.Thread):
     def begin(self, point: Question) -> None:
         """(1) Take the snapshot; the caller makes sure that nobody writes meanwhile. Raises psycopg.Error."""
         begin_snapshot(self._under)
+        self._under.execute("SELECT 1")
         self._point = point
+        self._under.execute(f"SAVEPOINT {_HELD}".encode())
         for name in _names(point.content.get("hold")):
             with suppress(psycopg.errors.UndefinedTable), self._under.transaction():
                 self._under.execute(
                     b"LOCK TABLE ONLY " + ".".join(map(_quoted, name)).encode() + b" IN ACCESS SHARE MODE"
                 )
-        self._under.execute("SELECT 1")
         self._sequences = live_sequences(self._look)
 
     def go(self, reached: Reached) -> None:
@@ -152,6 +154,8 @@ class Witness(threading.Thread):
         if wanted is None or point.content.get("catalog"):
             self._tell(POINT_PART, _catalog_answer(content))  # (3)
         self._digest(content, algorithm, list(content.tables) if wanted is None else _names(wanted))  # (4)
+        # The locks must not outlast the reading: the applier may wait for them, and every question comes behind it.
+        self._under.execute(f"ROLLBACK TO SAVEPOINT {_HELD}".encode())
         self._tell(POINT_PART, {"kind": "done"})
         self._serve(content, algorithm)  # (5)
 

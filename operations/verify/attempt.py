@@ -37,6 +37,8 @@ from schemas.digest import Algorithm
 POINT_SECONDS_MAX: Final = 10.0
 SILENCE_SECONDS_MAX: Final = 20.0
 """A witness is heard every three seconds; the link may stand still for a while."""
+END_SECONDS_MAX: Final = 60.0
+"""A witness that works waits for the report as well: it cannot come while the standby stands still."""
 _CUTS_PER_QUESTION: Final = 16
 _APPLICATION: Final = "data-embassy verify"
 
@@ -71,6 +73,8 @@ class Outcome:
     definitions: list[str] | None = None
     """None when they were not asked for, or moved."""
     sequences: dict[Name, str] = field(default_factory=dict)
+    derived: frozenset[Name] = frozenset()
+    """Materialized views."""
 
 
 class Attempt:
@@ -104,6 +108,7 @@ class Attempt:
             point = self._take_point(stack, under)
             outcome = Outcome(position=point)
             content = Content(under, self._look)
+            outcome.derived = frozenset(table.name for table in content.tables.values() if table.is_derived)
             content.hold(self._asked.hold)
             self._tell(f"point {point}: waiting for the embassy to reach it")
             reached = self._talk.hear(("reached",), self._asked.reach_seconds_max, is_first=True)
@@ -120,7 +125,7 @@ class Attempt:
         """Hand the report over; True when the embassy kept it."""
         part = self._talk.ask_next({"kind": "end", "report": report})
         try:
-            self._talk.hear(("ended",), SILENCE_SECONDS_MAX, part=part)
+            self._talk.hear(("ended",), SILENCE_SECONDS_MAX, part=part, seconds_at_most=END_SECONDS_MAX)
         except (PointNotReached, AttemptLost):
             return False
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -66,9 +67,19 @@ class Conversation:
         self._answers.heard_at = self._answers.clock()
 
     def hear(
-        self, kinds: Sequence[str], seconds: float, *, part: int = POINT_PART, is_first: bool = False
+        self,
+        kinds: Sequence[str],
+        seconds: float,
+        *,
+        part: int = POINT_PART,
+        is_first: bool = False,
+        seconds_at_most: float = math.inf,
     ) -> Mapping[str, Any]:
-        """The next answer of one of these kinds; raises PointNotReached for the first one, later AttemptLost."""
+        """The next answer of one of these kinds; raises PointNotReached for the first one, later AttemptLost.
+
+        `seconds` of silence are too many; `seconds_at_most` also of a witness that says that it works.
+        """
+        began = self._answers.clock()
         while True:
             self._heard += self._answers.poll()
             for place, answer in enumerate(self._heard):
@@ -81,6 +92,8 @@ class Conversation:
                     return answer.content
             self._heard = [one for one in self._heard if one.kind != "working"]
             self._check_silence(seconds, is_first=is_first)
+            if self._answers.clock() - began > seconds_at_most:
+                raise AttemptLost(f"the embassy's witness did not answer for {seconds_at_most:.0f} s")
             time.sleep(_POLL_SECONDS)
 
     def _check_silence(self, seconds: float, *, is_first: bool) -> None:

@@ -34,6 +34,13 @@ class TableReport:
     position: str
     reason: str | None = None
     ranges: tuple[DifferingRange, ...] = ()
+    is_derived: bool = False
+    """A materialized view: each site computed its rows from tables of its own, at a moment of its own."""
+
+    @property
+    def refutes(self) -> bool:
+        """True when it shows that the standby is not equal."""
+        return not self.equal and not self.is_derived
 
     def as_json(self) -> dict[str, Any]:
         """For the report."""
@@ -44,6 +51,8 @@ class TableReport:
             "equal": self.equal,
             "position": self.position,
         }
+        if self.is_derived:
+            found["derived"] = True
         if not self.equal:
             found |= {"reason": self.reason, "ranges": [one.as_json() for one in self.ranges]}
         return found
@@ -72,8 +81,9 @@ class Report:
 
     @property
     def equal(self) -> bool:
-        """Everything that was compared is equal."""
-        return all(table.equal for table in self.tables) and not self.definitions and not self.sequences
+        """Everything that was compared is equal; what is computed from equal tables need not be."""
+        is_refuted = any(table.refutes for table in self.tables)
+        return not (is_refuted or self.definitions or self.sequences)
 
     def as_json(self) -> dict[str, Any]:
         """What is printed, signed and kept."""
@@ -105,7 +115,8 @@ class Report:
             f"in {self.seconds:.1f} s; the standby paused for {self.pause_ms:.0f} ms"
         )
         for table in unequal:
-            yield f"  {'.'.join(table.name)}: {table.reason}"
+            why = "; a materialized view that each site filled at another moment" if table.is_derived else ""
+            yield f"  {'.'.join(table.name)}: {table.reason}{why}"
             for one in table.ranges[:_RANGES_SHOWN]:
                 there = "?" if one.standby_rows is None else one.standby_rows
                 yield f"    {one.within}: {one.rows} rows here, {there} in the standby"
@@ -113,7 +124,7 @@ class Report:
                 yield f"    and {len(table.ranges) - _RANGES_SHOWN} more ranges (--json shows all)"
         for line in (*self.definitions, *self.sequences):
             yield f"  {line}"
-        if unequal:
+        if any(table.refutes for table in unequal):
             yield f"  repair it: embassy register repair {self.register}"
 
 

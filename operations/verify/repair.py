@@ -98,7 +98,7 @@ def plan_of(report: Mapping[str, Any]) -> Plan | None:
     tables, left = [], []
     rebuild = f"at home: embassy register snapshot {report['register']}"
     for table in report["tables"]:
-        if table["equal"]:
+        if table["equal"] or table.get("derived"):
             continue
         if str(table["reason"]).startswith(("is missing", "exists only")):
             left.append(f"{table['table']} {table['reason']}: {rebuild}")

@@ -75,6 +75,7 @@ class _Gathered:
                 position=str(outcome.position),
                 reason=one.reason,
                 ranges=outcome.ranges.get(one.name, ()),
+                is_derived=one.name in outcome.derived,
             )
         if outcome.definitions is not None:
             self.definitions = outcome.definitions

@@ -46,6 +46,8 @@ class ByHand(threading.Thread):
     kept: list[Mapping[str, Any]] = field(default_factory=list)
     before_reading: str | None = None
     """A script that home's people run once the point is taken."""
+    before_questions: str | None = None
+    """What the applier runs at the standby before the first question comes."""
     clock = staticmethod(time.monotonic)
 
     def __post_init__(self) -> None:
@@ -97,6 +99,9 @@ class ByHand(threading.Thread):
                 last_end=question.consistent_point or 0,
             )  # fmt: skip
             self._witness.go(Reached(position=position, point=question.consistent_point or 0, paused_seconds=0.05))
+        if question.part > 2 and self.before_questions is not None:
+            standby.execute(self.before_questions.encode())
+            self.before_questions = None
         standby.execute("INSERT INTO data_embassy.checkpoint VALUES (%s, %s, %s, %s, %s, %s, %s)", row)
 
     def stop_witness(self) -> None:
@@ -173,6 +178,20 @@ def test_a_table_truncated_meanwhile_is_asked_about_again(link):
     assert (outcome.moved, [(one.name[1], one.rows, one.reason) for one in outcome.compared]) == (
         [], [("plain", 5000, None)],
     )  # fmt: skip
+
+
+def test_the_applier_does_not_wait_for_a_held_table_once_it_was_read(link):
+    link.before_questions = "SET lock_timeout = '5s'; TRUNCATE public.plain"
+    outcome, _ = run(link, 3, tables=[("public", "plain")], hold=[("public", "plain")], wants_catalog=False)
+    assert [(one.rows, one.reason) for one in outcome.compared] == [(5000, None)]
+    assert link.kept
+
+
+def test_a_view_that_was_filled_at_another_moment_is_told_as_derived(link):
+    link.pair.plant("INSERT INTO keyless VALUES (77, '{}'); REFRESH MATERIALIZED VIEW counted")
+    link.pair.plant("DELETE FROM keyless WHERE a = 77")
+    outcome, _ = run(link)
+    assert [one.name for one in outcome.compared if one.reason] == [*outcome.derived] == [("public", "counted")]
 
 
 def test_a_transaction_that_blocks_the_point_is_named_and_the_embassy_goes_on(link, monkeypatch):
