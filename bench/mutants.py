@@ -9,9 +9,13 @@ from typing import Final
 
 _ASSEMBLE: Final = ("tests/unit/test_assemble_rules.py", "tests/property/test_receive_property.py")
 _PARTS: Final = ("tests/unit/test_receive_parts.py", *_ASSEMBLE)
-_FOLD: Final = ("tests/property/test_apply_fold.py",)
+_FOLD: Final = ("tests/unit/test_apply_fold.py", "tests/property/test_apply_fold.py")
+_IMAGES: Final = ("tests/unit/test_apply_images.py",)
+_KEYS: Final = ("tests/unit/test_apply_keys.py",)
+_SEGMENTS: Final = ("tests/unit/test_apply_segments.py",)
+_DDL: Final = ("tests/unit/test_ddl_plan.py", "tests/unit/test_ddl_tokens.py")
 _DECODE: Final = ("tests/unit/test_apply_decode.py",)
-_APPLY: Final = ("tests/integration/test_apply_histories.py",)
+_APPLY: Final = ("tests/property/test_apply_random.py", "tests/integration/test_apply_histories.py")
 _SEAL: Final = ("tests/vectors", "tests/unit/test_envelope_seal.py", "tests/property/test_envelope_property.py")
 _RECEIPT: Final = ("tests/unit/test_envelope_receipt.py", "tests/vectors")
 
@@ -47,6 +51,14 @@ MUTANTS: Final = tuple(
             ("a change may stand outside a transaction", '        raise broken("a change stands outside',
              '        return False\n        raise broken("a change stands outside'),
             ("an END may name another transaction", "if not value.startswith(tail, PREFIX_SIZE):", "if False:"),
+        )),
+        ("pieces", _TRANSACTIONS, _ASSEMBLE, (
+            ("a key change is cut in two", "        while cut and self._values[cut - 1]",
+             "        while False and self._values[cut - 1]"),
+            ("a repeat is handed over in pieces", "if not self._is_certain():", "if False:"),
+            ("what was only counted is taken for a repeat", "            raise RereadNeeded(self._open_offset)\n",
+             "            self.discard()\n            return\n"),
+            ("pieces of a transaction that never was stay", "            self._has_to_discard = True\n", ""),
         )),
         ("sessions and numbers", _ASSEMBLER, _ASSEMBLE, (
             ("a skipped number is ignored", "                self._is_suspended = True\n", ""),
@@ -87,13 +99,32 @@ MUTANTS: Final = tuple(
             ("images are not checked", "            _check_images(shape)  # (3)\n", ""),
             ("bytes behind a record pass", "if source.tell() != len(body):", "if False:"),
         )),
-        ("applying", "consumers/apply/images.py", _APPLY, (
+        ("applying", "consumers/apply/images.py", _IMAGES, (
             ("a key change reaches across transactions", "            and self.places[event] not in frame_starts\n", ""),
             ("a key change need not be adjacent", "            and self.places[event - 1] + 1 == self.places[event]\n", ""),
         )),
         ("applying", "consumers/apply/rows.py", _APPLY, (
             ("an unchanged value is written as a marker", 'if p not in unchanged]\n        yield _Call(table, "u"',
              'if True]\n        yield _Call(table, "u"'),
+        )),
+        ("applying", "consumers/apply/keys.py", _KEYS, (
+            ("keys are compared by their text alone", "if first and not all(column.is_canonical for column in table.key):",
+             "if False:"),
+        )),
+        ("applying", "consumers/apply/segments.py", _SEGMENTS, (
+            ("what a truncate took is written again", "        begins |= dict.fromkeys(tables, last)\n", ""),
+            ("a cut takes the change behind it", "low, high = bisect_left(shape.places, first), bisect_left(shape.places, last)",
+             "low, high = bisect_left(shape.places, first), bisect_left(shape.places, last + 1)"),
+        )),
+        ("schema changes", "consumers/apply/ddl/match.py", _DDL, (
+            ("one of two statements is taken", "if ways[-1][-1] != 1:", "if not ways[-1][-1]:"),
+        )),
+        ("schema changes", "consumers/apply/ddl/text.py", _DDL, (
+            ("rows written from the clock are replayed", "if words & _CLOCKS:", "if False:"),
+        )),
+        ("schema changes", "consumers/apply/ddl/plan.py", _DDL, (
+            ("rows of CREATE TABLE AS come before their table", "place = place if found is None else min(place, found)",
+             "pass"),
         )),
         ("opening", _OPEN, _SEAL, (
             ("the commitment of records is not checked", "        epoch.key.check_commitment(header.commitment)\n", ""),
