@@ -26,6 +26,7 @@ from consumers.reader import Reader
 from consumers.receipts import INTERVAL_SECONDS, ReceiptWriter
 from consumers.refusals import at_offset
 from consumers.sequence import Sequence
+from consumers.transactions import Limits
 from consumers.verify.hold import Hold, Point, Question, Release
 from consumers.verify.scan import Scan
 from consumers.verify.witness import Answers, Reached, Witness
@@ -65,6 +66,7 @@ class Following:
         receipts: ReceiptWriter | None,
         answers: Answers | None,
         decide: Decide,
+        limits: Limits,
         connect_witness: Callable[[], Connection],
         certain: set[int],
         latest_run: int,
@@ -74,7 +76,7 @@ class Following:
         self._connection, self._lane, self._new_opener = connection, lane, new_opener
         self._receipts, self._answers, self._connect_witness = receipts, answers, connect_witness
         self._certain, self._latest_run, self._decide = certain, latest_run, decide
-        self._is_stopping = is_stopping
+        self._is_stopping, self._limits = is_stopping, limits
         self._witness: Witness | None = None
 
     def run(self, position: StandbyPosition, goal: Goal | None) -> bool:
@@ -138,7 +140,13 @@ class Following:
         )
 
     def _new_assembler(self, position: StandbyPosition, schemas: dict[bytes, ChangeSchema]) -> Assembler:
-        return Assembler(position, schemas=schemas, certain=self._certain, latest_snapshot_run=self._latest_run)
+        return Assembler(
+            position,
+            schemas=schemas,
+            limits=self._limits,
+            certain=self._certain,
+            latest_snapshot_run=self._latest_run,
+        )
 
     def _apply(self, fetcher: Fetcher, writer: GroupWriter) -> Halt | None:
         while not self._is_stopping():

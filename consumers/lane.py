@@ -17,6 +17,8 @@ from data_embassy.kafka import ENVELOPE_BYTES_MAX, Settings, client_settings
 
 FETCH_SECONDS_MAX: Final = 30.0
 _QUEUED_KIB_MAX: Final = 32 << 10
+_QUEUED_KIB_LEAST: Final = 2 << 10
+_REGISTERS_UNSHARED: Final = 3
 """Envelopes that wait in memory, before they are opened; one larger envelope still fits."""
 _PARTITION: Final = 0
 _CHECK: Final = "check that the embassy's broker runs and that this site may read the lane"
@@ -38,10 +40,15 @@ class Lane(Protocol):
 class KafkaLane:
     """A lane on the embassy's broker. One thread reads; `close` after it ended."""
 
-    def __init__(self, broker: Broker, topic: str, *, comparison: clock.Comparison | None = None) -> None:
+    def __init__(
+        self, broker: Broker, topic: str, *, comparison: clock.Comparison | None = None, registers: int = 1
+    ) -> None:
+        """`registers` of one process share what the client fetches ahead."""
         self._topic = topic
         self._comparison = comparison
-        self._settings = _settings(broker)
+        share = max(_REGISTERS_UNSHARED, registers) / _REGISTERS_UNSHARED
+        queued = {"queued.max.messages.kbytes": max(_QUEUED_KIB_LEAST, int(_QUEUED_KIB_MAX / share))}
+        self._settings = _settings(broker) | queued
         self._consumer = Consumer(self._settings)
         self._single: Consumer | None = None
         self._offset = 0
@@ -175,7 +182,6 @@ def _settings(broker: Broker) -> Settings:
         "fetch.max.bytes": ENVELOPE_BYTES_MAX,
         "message.max.bytes": ENVELOPE_BYTES_MAX,
         "receive.message.max.bytes": 2 * ENVELOPE_BYTES_MAX,
-        "queued.max.messages.kbytes": _QUEUED_KIB_MAX,
         # The default of 1 s would stall a catch-up each time the queue was full.
         "fetch.queue.backoff.ms": 5,
     }

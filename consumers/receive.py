@@ -23,6 +23,7 @@ from consumers.refusals import Unreachable
 from consumers.stops import StopFiles
 from consumers.supervise import Surroundings
 from consumers.telling import ToldFiles
+from consumers.transactions import Limits
 from consumers.verify.answers import AnswerSender, patient_sender
 from data_embassy import metrics
 from data_embassy.clock import Comparison
@@ -55,7 +56,9 @@ def surroundings_of(site: Site, *, keep_retired: bool = False) -> Surroundings:
     return Surroundings(
         postgres=site.postgres,
         ensure_topics=topics,
-        open_lane=lambda register: KafkaLane(site.kafka, register.lane_topic, comparison=comparison),
+        open_lane=lambda register: KafkaLane(
+            site.kafka, register.lane_topic, comparison=comparison, registers=registers_of(site)
+        ),
         # Read again for each worker: a bundle that was imported counts at the next try.
         new_opener=lambda register: LaneOpener(lane=register.lane, keys=load_embassy_keys(site.keys)),
         receipts=lambda register: ReceiptWriter(
@@ -77,8 +80,14 @@ def surroundings_of(site: Site, *, keep_retired: bool = False) -> Surroundings:
         decide=lambda register: decision_log(site, register.name).decide,
         is_paused=lambda name: paused(site, name) is not None,
         tell=told.write,
+        limits=lambda: Limits.of_one_of(registers_of(site)),
         comparison=comparison,
     )
+
+
+def registers_of(site: Site) -> int:
+    """How many registers are under contract now."""
+    return sum(1 for _ in (site.folder / "registers").glob("*.toml"))
 
 
 def run_receive(site: Site) -> None:

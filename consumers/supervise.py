@@ -188,6 +188,7 @@ class RegisterReceiver(threading.Thread):
                 receipts=self._voice.receipts if is_live and self._voice is not None else None,
                 now=around.now,
                 decide=around.decide(self.register),
+                limits=around.limits(),
                 answers=around.answers(self.register) if is_live and around.answers is not None else None,
             ),
             latest_run=control.latest_run(self.register.name),

@@ -11,6 +11,7 @@ from consumers.lane import KafkaLane
 from consumers.receipts import ReceiptWriter
 from consumers.stops import StopFiles
 from consumers.telling import Told
+from consumers.transactions import Limits
 from consumers.verify.witness import Answers
 from data_embassy.clock import Comparison
 from data_embassy.config import Postgres, Register
@@ -36,4 +37,6 @@ class Surroundings:
     """Where a live standby's verifications are answered."""
     decide: Callable[[Register], Decide] = lambda _: undecided
     """What operators decided about schema changes that cannot be replayed."""
+    limits: Callable[[], Limits] = Limits
+    """What one register may hold, asked at each start of a worker."""
     comparison: Comparison = field(default_factory=Comparison)

@@ -23,6 +23,10 @@ from consumers.group import (
 from consumers.varint import read_long, read_longs
 from schemas.records import PREFIX_SIZE, ChangeSchema
 
+REGISTERS_UNSHARED: Final = 3
+"""So many registers of one receiver have the full bounds each."""
+_CHANGES_LEAST: Final = 2_000
+_BYTES_LEAST: Final = 1 << 20
 _DELETE: Final = b"\x02d"
 _CREATE: Final = b"\x02c"
 _OP: Final = slice(PREFIX_SIZE, PREFIX_SIZE + 2)
@@ -36,6 +40,17 @@ class Limits:
     bytes: int = BYTES_MAX
     piece_changes: int = PIECE_CHANGES_MAX
     piece_bytes: int = PIECE_BYTES_MAX
+
+    @classmethod
+    def of_one_of(cls, registers: int) -> Limits:
+        """Bounds of one register of a receiver that has so many: what all hold together does not grow with them."""
+        share = max(REGISTERS_UNSHARED, registers) / REGISTERS_UNSHARED
+        return cls(
+            changes=max(_CHANGES_LEAST, int(CHANGES_MAX / share)),
+            bytes=max(_BYTES_LEAST, int(BYTES_MAX / share)),
+            piece_changes=max(_CHANGES_LEAST, int(PIECE_CHANGES_MAX / share)),
+            piece_bytes=max(_BYTES_LEAST, int(PIECE_BYTES_MAX / share)),
+        )
 
 
 class RereadNeeded(Exception):

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -41,7 +41,7 @@ from consumers.refusals import (
     offset_of,
     remedy_for,
 )
-from consumers.transactions import RereadNeeded
+from consumers.transactions import Limits, RereadNeeded
 from consumers.verify.witness import Answers
 from data_embassy import log, metrics
 from data_embassy.config import Postgres, Register
@@ -76,6 +76,7 @@ class Services:
     now: Callable[[], dt.datetime]
     decide: Decide = undecided
     """What operators decided about schema changes."""
+    limits: Limits = field(default_factory=Limits)
     answers: Answers | None = None
     """Where verifications are answered; None for a standby that is not the live one."""
 
@@ -247,6 +248,7 @@ class StandbyWorker(threading.Thread):
             receipts=self._services.receipts,
             answers=self._services.answers,
             decide=self._services.decide,
+            limits=self._services.limits,
             connect_witness=self._connect_witness,
             certain=self._certain,
             latest_run=self._latest_run,

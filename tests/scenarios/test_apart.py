@@ -63,3 +63,20 @@ def test_commands_work_at_a_site_that_sees_nothing_of_the_other(apart, site, com
     code, out, err = run(apart, site, *command)
     assert code == 0, err
     assert POPULATION in out or command[0] in ("config", "keys")
+
+
+@pytest.mark.parametrize(
+    ("site", "command"),
+    [
+        ("embassy", ("register", "verify", POPULATION)),
+        ("embassy", ("register", "check", POPULATION)),
+        ("embassy", ("register", "snapshot", POPULATION)),
+        ("embassy", ("connector", "status", POPULATION)),
+        ("home", ("register", "replay", POPULATION)),
+        ("home", ("register", "decide", POPULATION)),
+    ],
+)
+def test_what_only_the_other_site_can_do_is_said(apart, site, command):
+    code, out, err = run(apart, site, *command)
+    assert code in (1, 2), out
+    assert "remedy" in err

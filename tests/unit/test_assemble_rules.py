@@ -508,3 +508,11 @@ def test_only_the_snapshots_own_point_ends_the_time_before_it(first_n, count, is
             feed(target, source.log)
     else:
         feed(target, source.log)
+
+
+def test_many_registers_share_what_a_few_may_hold():
+    alone, one_of_twenty = Limits.of_one_of(1), Limits.of_one_of(20)
+    assert alone == Limits.of_one_of(3) == Limits()
+    assert one_of_twenty.bytes * 20 <= alone.bytes * 3.1
+    assert one_of_twenty.piece_changes < alone.piece_changes
+    assert Limits.of_one_of(1000).bytes >= 1 << 20
