@@ -41,6 +41,7 @@ NOT_CONTENT: Final = frozenset(
 _FROM_CATALOG: Final = frozenset({"CREATE TABLE AS", "SELECT INTO"})
 _EXTENSION: Final = frozenset({"CREATE EXTENSION", "ALTER EXTENSION", "DROP EXTENSION"})
 _OWN: Final = ("data_embassy", "embassy_local")
+_UNNOTED: Final = "the register could not note it, or refused a table without a key and with virtual columns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +156,10 @@ def _plan_string(rows: list[tuple[int, Noted]], first_change: FirstChange) -> li
         return [Step(place=rows[-1][0], unit=whole, action=_decide(whole, statements[0]))]
     matched = match(units, statements)
     if matched is None:
-        return [_stop(unit, "which statement of its string made it cannot be proven") for unit in units]
+        is_marked = any(unit.main.event == "mark" for unit in units)
+        # Else a mark of a string of many would read as a fault of the planner's.
+        reason = _UNNOTED if is_marked else "which statement of its string made it cannot be proven"
+        return [_stop(unit, reason) for unit in units]
     return [_step(unit, _decide(unit, statement), first_change) for unit, statement in zip(units, matched, strict=True)]
 
 
@@ -177,7 +181,7 @@ def _stop(unit: Unit, reason: str) -> Step:
 def _decide(unit: Unit, statement: Statement | None) -> Action:
     row = unit.main
     if row.event == "mark":
-        return Stop(reason="the register could not note it")
+        return Stop(reason=_UNNOTED)
     if row.tag in NOT_CONTENT:
         return Nothing(reason="a standby has no owners, privileges, publications or labels")
     if row.event == "table_rewrite":
