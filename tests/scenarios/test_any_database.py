@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -200,7 +201,7 @@ def test_a_database_nobody_has_seen_is_onboarded_changed_left_behind_and_proven(
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("away", [paused, cut])
-def test_an_embassy_that_was_away_for_long_catches_up(newcomer: Newcomer, tmp_path: Path, away: Away, record_property):
+def test_an_embassy_that_was_away_for_long_catches_up(newcomer: Newcomer, tmp_path: Path, away: Away, capsys):
     seconds = float(os.environ.get("EMBASSY_AWAY_SECONDS", "3600"))
     steps = releases("later")
     harbour = Harbour(newcomer.home)
@@ -211,8 +212,13 @@ def test_an_embassy_that_was_away_for_long_catches_up(newcomer: Newcomer, tmp_pa
         with away(newcomer):
             before = sum(work.done.values())
             harbour.release(steps, between=lambda: time.sleep(seconds / len(steps)))
-            record_property("transactions while away", sum(work.done.values()) - before)
-        record_property("level after seconds", newcomer.wait_level(seconds=WAIT_SECONDS + seconds))
+            missed = sum(work.done.values()) - before
+        level_seconds = newcomer.wait_level(seconds=WAIT_SECONDS + seconds)
+        with capsys.disabled():
+            sys.stdout.write(
+                f"away for {seconds:.0f} s: {missed} transactions, {len(steps)} schema changes; "
+                f"level after {level_seconds:.0f} s\n"
+            )
         newcomer.verify()
     newcomer.assert_equal()
     remove(newcomer)
