@@ -146,6 +146,7 @@ def test_create_table_as_is_made_before_its_rows() -> None:
     [
         ("CREATE INDEX", "CREATE INDEX CONCURRENTLY concurrently ON a (b) TABLESPACE x WHERE b > 1",
          "CREATE INDEX  concurrently ON a (b)  WHERE b > 1"),
+        ("DROP INDEX", "DROP INDEX", "DROP INDEX"),
         ("DROP INDEX", "DROP INDEX /* x */ CONCURRENTLY IF EXISTS a", "DROP INDEX /* x */  IF EXISTS a"),
         ("ALTER TABLE", "ALTER TABLE a DETACH PARTITION b CONCURRENTLY", "ALTER TABLE a DETACH PARTITION b "),
         ("ALTER TABLE", "ALTER TABLE a DETACH PARTITION b FINALIZE", "ALTER TABLE a DETACH PARTITION b "),
