@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
-from data_embassy.envelope.errors import BadSignature, HeaderMalformed, UnknownSigner, WrongLane
+from data_embassy.envelope.errors import BadSignature, UnknownSigner, WrongLane
 from data_embassy.envelope.header import Header, Kind
 from data_embassy.envelope.layout import Parts
 from data_embassy.keys.kinds import KeyId
@@ -55,8 +55,7 @@ def verify(parts: Parts, signers: HomeSigners, *, lane: str) -> Header:
     verify_ed25519(public, parts.signature, message)
     # (8) ML-DSA-65 over the same bytes, for an epoch envelope: it carries the keys that must outlast Ed25519
     if header.kind is Kind.EPOCH:
-        if header.signer_pq is None:  # pragma: no cover - the schema of an epoch header has it
-            raise HeaderMalformed
+        assert header.signer_pq is not None, "the schema of an epoch header has it"
         try:
             _known(signers.ml_dsa, header.signer_pq).verify(parts.signature_pq, message)
         except InvalidSignature as error:
