@@ -56,8 +56,13 @@ def _uses(item: pytest.Item, fixture: str) -> bool:
 
 
 def _stage(item: pytest.Item) -> int:
-    """Cheap tests first; the whole system last, so that its processes do not slow down the others."""
+    """Cheap tests first; the whole system last, so that its processes do not slow down the others.
+
+    Of its tests those first that bring registers of their own: they may take rights away that the shared ones need.
+    """
     if item.get_closest_marker("last"):
+        return 5
+    if _uses(item, "registers"):
         return 4
     if _uses(item, "system"):
         return 3
