@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from schemas.records import ORIGIN_CAPTURE, ORIGIN_SNAPSHOT, RecordKey, encode, snapshot_run
+from schemas.records import FINGERPRINTS, MAGIC, ORIGIN_CAPTURE, ORIGIN_SNAPSHOT, RecordKey, encode, snapshot_run
 from tests.support.synthetic_register import PERSON, PULSE, SYSTEM, Change, Record, change, run_of
 
 UNCHANGED = "\0"
+_SCHEMA = MAGIC + FINGERPRINTS["Schema"]
 Rows = dict[str, str | None]
 
 
@@ -96,6 +97,8 @@ class SimulatedRegister:
         self.generation = self.attempt = 0
         self.has_lost_confirmed = False
         """The log lost what the slot had let go: only a snapshot can help, unless the lane holds it."""
+        self.has_lost_schema = False
+        """A generation that joins that session cannot know the schema, until a restart announces it again."""
         self._sessions = 0
 
     @property
@@ -186,6 +189,7 @@ class SimulatedRegister:
             value = task.waiting.pop(0)
             if task.n > 1 and self.random.random() < 0.002:
                 task.has_lost_one = True  # Its number is skipped.
+                self.has_lost_schema = self.has_lost_schema or value.startswith(_SCHEMA)
                 continue
             self._append(ORIGIN_CAPTURE, task.run, task.n, value)
         if not task.waiting:

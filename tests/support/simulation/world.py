@@ -104,6 +104,8 @@ class World:
 
     def _stopped(self, cause: str) -> None:
         self.outcome.stops[cause] += 1
+        if cause == "UnknownSchema" and self.register.has_lost_schema:
+            return
         assert self._may_gap or self.register.has_lost_confirmed, f"stopped without a reason: {cause}"
 
     async def _settle(self) -> None:
