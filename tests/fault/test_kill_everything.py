@@ -60,7 +60,10 @@ def test_everything_killed_in_turn_under_load_comes_back_and_both_are_equal(regi
     before.assert_nothing_was_done()
 
 
-@pytest.mark.parametrize("is_gentle", [True, False], ids=["stopped", "all killed at once"])
+@pytest.mark.parametrize(
+    "is_gentle",
+    [pytest.param(True, id="stopped", marks=pytest.mark.campaign), pytest.param(False, id="all killed at once")],
+)
 def test_all_stopped_under_load_and_started_later_both_are_equal(registers: Registers, is_gentle):
     system = registers.system
     before = Before(registers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.odd_register import connect
 from tests.support.scenario import ODD, Registers
 from tests.support.sizes import IMAGE, LETTER, Use, assert_small, measured
@@ -40,6 +42,7 @@ def test_transactions_larger_than_memory_may_be(registers: Registers):
     registers.assert_equal()
 
 
+@pytest.mark.campaign
 def test_values_as_large_as_may_be(registers: Registers):
     insert = 'INSERT INTO dossier_7d1f (id, "the scan 7d1f", letter) VALUES'
     scan, letter = IMAGE.format(salt="a", size=SCAN_BYTES), LETTER.format(salt="a", size=LETTER_BYTES)
