@@ -86,7 +86,7 @@ def prepared_register(
                 (name,),
             )
             for (slot,) in control.execute(
-                "SELECT slot_name FROM pg_replication_slots WHERE database = %s", (name,)
+                "SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT temporary", (name,)
             ).fetchall():
                 control.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
             control.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
