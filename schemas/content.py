@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
@@ -18,6 +17,7 @@ import psycopg
 from data_embassy.postgres import Connection
 from schemas.digest import Algorithm, digest_sql, grouped_digest_sql, quote
 from schemas.ranges import KeyColumn, KeyRange, bounds_sql, bucket, condition
+from schemas.shared import shared_sql
 
 _TABLES: Final = b"""
 SELECT c.oid::bigint, c.relfilenode::bigint, n.nspname::text, c.relname::text, c.relkind::text,
@@ -40,7 +40,7 @@ SELECT c.oid::bigint, c.relfilenode::bigint, n.nspname::text, c.relname::text, c
 """
 _FILENODE: Final = "SELECT relfilenode::bigint FROM pg_class WHERE oid = %s"
 _DDL_MARK: Final = b"SELECT count(*), coalesce(max(id), 0) FROM data_embassy.ddl"
-_CATALOG: Final = files("schemas").joinpath("catalog.sql").read_bytes()
+_CATALOG: Final = shared_sql("catalog.sql").encode()
 _SEQUENCES: Final = b"SELECT data_embassy.sequence_state()::text"
 _PULSE: Final = b"SELECT sequences FROM data_embassy.pulse"
 

@@ -9,11 +9,14 @@ from typing import Final
 from data_embassy.config import Register
 from data_embassy.errors import ContractError
 from data_embassy.postgres import PINNED_SETTINGS
+from schemas.shared import shared_sql
 
 _QUOTE: Final = "$data_embassy$"
 _TOKEN: Final = re.compile(
     r""":(?:"(capture_role|pulse_role|database|publication)"|'(capture_role|pulse_role|publication|slot)'|(pinned_settings)\b)"""
 )
+_SHARED: Final = re.compile(r"^:shared (\w+\.sql)$", re.MULTILINE)
+"""A text that the embassy asks of its own catalog as well."""
 _UNLIMITED: Final = {
     "statement_timeout": "0",
     "lock_timeout": "0",
@@ -68,8 +71,9 @@ def _set(role: str, database: str, settings: dict[str, str]) -> list[str]:
 
 
 def template(file: str = "register.sql") -> str:
-    """A reviewed text with its places still open."""
-    return files("connectors.prepare").joinpath(file).read_text(encoding="utf-8")
+    """A reviewed text, whole, with the places of names still open."""
+    text = files("connectors.prepare").joinpath(file).read_text(encoding="utf-8")
+    return _SHARED.sub(lambda match: shared_sql(match[1]).removesuffix("\n"), text)
 
 
 def identifier(name: str) -> str:

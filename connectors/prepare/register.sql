@@ -184,74 +184,7 @@ CREATE OR REPLACE FUNCTION data_embassy.definition(catalog oid, object oid) RETU
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET IntervalStyle = postgres
 SET TimeZone = 'UTC' SET extra_float_digits = 1 SET bytea_output = hex SET lc_monetary = 'C'
 SET standard_conforming_strings = on SET quote_all_identifiers = off AS $data_embassy$
-    SELECT CASE $1
-    WHEN 'pg_class'::regclass THEN (
-        SELECT jsonb_strip_nulls(jsonb_build_object(
-            'kind', c.relkind, 'persistence', c.relpersistence, 'identity', c.relreplident,
-            'options', (SELECT array_agg(o ORDER BY o COLLATE "C") FROM unnest(c.reloptions) o),
-            'row_security', nullif(c.relrowsecurity, false), 'force_row_security', nullif(c.relforcerowsecurity, false),
-            'of_type', CASE WHEN c.reloftype <> 0 THEN c.reloftype::regtype::text END,
-            'index', CASE WHEN c.relkind IN ('i', 'I') THEN pg_get_indexdef(c.oid) END,
-            'index_flags', (SELECT to_jsonb(ARRAY[i.indisvalid, i.indisreplident, i.indisclustered, i.indisprimary])
-                              FROM pg_index i WHERE i.indexrelid = c.oid),
-            'view', CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
-            'sequence', (SELECT jsonb_build_array(s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax, s.seqmin,
-                                                  s.seqcache, s.seqcycle) FROM pg_sequence s WHERE s.seqrelid = c.oid),
-            'partition_key', pg_get_partkeydef(c.oid),
-            'partition_bound', pg_get_expr(c.relpartbound, c.oid),
-            'parents', (SELECT jsonb_agg(h.inhparent::regclass::text ORDER BY h.inhseqno)
-                          FROM pg_inherits h WHERE h.inhrelid = c.oid),
-            'columns', CASE WHEN c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') THEN (
-                SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-                           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
-                           'collation', CASE WHEN a.attcollation <> t.typcollation
-                                             THEN a.attcollation::regcollation::text END,
-                           'not_null', nullif(a.attnotnull, false), 'identity', nullif(a.attidentity, ''),
-                           'generated', nullif(a.attgenerated, ''), 'default', pg_get_expr(d.adbin, d.adrelid),
-                           'missing', CASE WHEN a.atthasmissing THEN (
-                               SELECT string_agg(v, '') FROM unnest(a.attmissingval::text::text[]) v) END))
-                           ORDER BY a.attnum)
-                  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-                  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END,
-            'constraints', (SELECT jsonb_object_agg(k.conname, pg_get_constraintdef(k.oid))
-                              FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype NOT IN ('n', 't')),
-            'fires', (SELECT jsonb_agg(jsonb_build_array(f.kind, f.name, f.enabled) ORDER BY f.kind, f.name)
-                        FROM (SELECT 'trigger', t.tgname, t.tgenabled FROM pg_trigger t
-                               WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('A', 'R')
-                              UNION ALL
-                              SELECT 'rule', r.rulename, r.ev_enabled FROM pg_rewrite r
-                               WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN' AND r.ev_enabled IN ('A', 'R'))
-                             AS f(kind, name, enabled))))
-          FROM pg_class c WHERE c.oid = $2)
-    WHEN 'pg_proc'::regclass THEN (
-        SELECT jsonb_build_object('function', CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END)
-          FROM pg_proc p WHERE p.oid = $2)
-    WHEN 'pg_type'::regclass THEN (
-        SELECT jsonb_strip_nulls(jsonb_build_object('kind', t.typtype,
-            'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
-            'attributes', (SELECT jsonb_agg(jsonb_build_array(a.attname, format_type(a.atttypid, a.atttypmod))
-                                            ORDER BY a.attnum)
-                             FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
-            'base', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
-            'not_null', nullif(t.typnotnull, false), 'default', t.typdefault,
-            'constraints', (SELECT jsonb_object_agg(k.conname, pg_get_constraintdef(k.oid))
-                              FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype <> 'n')))
-          FROM pg_type t WHERE t.oid = $2)
-    WHEN 'pg_trigger'::regclass THEN (
-        SELECT jsonb_strip_nulls(jsonb_build_object('trigger', pg_get_triggerdef(t.oid), 'fires',
-                   CASE WHEN t.tgenabled IN ('A', 'R')
-                        THEN jsonb_build_array(jsonb_build_array('trigger', t.tgname, t.tgenabled)) END))
-          FROM pg_trigger t WHERE t.oid = $2)
-    WHEN 'pg_constraint'::regclass THEN (
-        SELECT jsonb_build_object('constraint', pg_get_constraintdef(k.oid)) FROM pg_constraint k WHERE k.oid = $2)
-    WHEN 'pg_rewrite'::regclass THEN (
-        SELECT jsonb_build_object('rule', pg_get_ruledef(r.oid)) FROM pg_rewrite r WHERE r.oid = $2)
-    WHEN 'pg_extension'::regclass THEN (
-        SELECT jsonb_build_object('version', e.extversion, 'schema', e.extnamespace::regnamespace::text)
-          FROM pg_extension e WHERE e.oid = $2)
-    WHEN 'pg_statistic_ext'::regclass THEN jsonb_build_object('statistics', pg_get_statisticsobjdef($2))
-    END
+:shared ddl_definition.sql
 $data_embassy$;
 
 -- Objects of the current DDL command that are no temporary ones: {"objects": [...], "tables": [oid, ...]}.
@@ -433,35 +366,10 @@ BEGIN
 END $data_embassy$;
 
 -- Fingerprint of the tables, columns, indexes and enums: two seeded sums, independent of order and of oids. The embassy
--- asks its own catalog the same (consumers/apply/ddl/fingerprint.sql).
+-- asks its own catalog the same (schemas/catalog_fingerprint.sql).
 CREATE OR REPLACE FUNCTION data_embassy.catalog_fingerprint() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $data_embassy$
-    SELECT count(*) || ':' || coalesce(sum(hashtextextended(t, 0)::numeric), 0)
-                    || ':' || coalesce(sum(hashtextextended(t, 1)::numeric), 0)
-      FROM (SELECT jsonb_build_array(n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,
-                       -- Places as they are seen: a dump gives other numbers than a table with dropped columns has,
-                       -- and puts the columns that a child table inherits first.
-                       CASE WHEN c.relispartition OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid)
-                            THEN row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum) END,
-                       a.attname, a.atttypid::regtype, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated,
-                       a.atthasdef)::text
-              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-             WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
-               AND n.nspname NOT IN ('information_schema', 'embassy_local')
-            UNION ALL
-            SELECT jsonb_build_array(n.nspname, c.relname, i.indrelid::regclass, i.indisunique, i.indisprimary,
-                       i.indimmediate, i.indisreplident,
-                       (SELECT jsonb_agg(a.attname ORDER BY k.place)
-                          FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
-                          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number))::text
-              FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relpersistence <> 't' AND c.oid >= 16384 AND c.relkind = 'i' AND i.indisvalid
-               AND n.nspname NOT IN ('pg_toast', 'information_schema', 'embassy_local')
-            UNION ALL
-            SELECT jsonb_build_array('enum', e.enumtypid::regtype, e.enumlabel,
-                       row_number() OVER (PARTITION BY e.enumtypid ORDER BY e.enumsortorder))::text
-              FROM pg_enum e) AS r(t)
+:shared catalog_fingerprint.sql
 $data_embassy$;
 
 -- Publication and event triggers as they are now. A publication that was dropped and made again has another oid.

@@ -10,10 +10,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from consumers.apply.ddl.fingerprint import FINGERPRINT, CatalogWatch
+from connectors.prepare import template
+from consumers.apply.ddl.fingerprint import CatalogWatch
 from consumers.refusals import CatalogDiffers
 from data_embassy.postgres import Connection
 from deploy.local.postgres import bin_folder
+from schemas.shared import CATALOG_FINGERPRINT, DDL_DEFINITION
 from tests.support.prepared_register import PreparedRegister, prepared_register
 from tests.support.register_pair import connect
 from tests.support.system import PlainPostgres
@@ -103,7 +105,6 @@ def test_no_fingerprint_while_an_index_is_made_concurrently(register: PreparedRe
 
 
 def test_both_sites_ask_the_same() -> None:
-    prepared = (Path("connectors/prepare/register.sql")).read_text(encoding="utf-8")
-    definition = Path("consumers/apply/ddl/definition.sql").read_text(encoding="utf-8")
-    assert FINGERPRINT in prepared
-    assert definition in prepared
+    prepared = template()
+    assert CATALOG_FINGERPRINT in prepared
+    assert DDL_DEFINITION in prepared

@@ -7,15 +7,14 @@ second one must.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from typing import Final
 
 from consumers.apply.changes import Text
 from consumers.refusals import CatalogDiffers
 from data_embassy.postgres import Connection
 from schemas.records import UNCHANGED
+from schemas.shared import CATALOG_FINGERPRINT
 
-FINGERPRINT: Final = files("consumers.apply.ddl").joinpath("fingerprint.sql").read_text(encoding="utf-8")
 _REMEDY: Final = "at home: embassy register snapshot NAME"
 
 
@@ -48,6 +47,6 @@ class CatalogWatch:
                 )
 
     def _read(self) -> str:
-        row = self._connection.execute(FINGERPRINT).fetchone()
+        row = self._connection.execute(CATALOG_FINGERPRINT).fetchone()
         assert row is not None
         return str(row[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
@@ -14,8 +13,9 @@ from consumers.apply.ddl.execution import NotReplayable
 from consumers.apply.ddl.fires import Fires
 from consumers.apply.ddl.plan import Unit
 from data_embassy.postgres import Connection
+from schemas.shared import DDL_DEFINITION
 
-_DEFINITION: Final = files("consumers.apply.ddl").joinpath("definition.sql").read_text(encoding="utf-8")
+_DEFINITION: Final = DDL_DEFINITION.replace("$1", "$1::oid").replace("$2", "$2::oid")
 _ADDRESS: Final = (
     "SELECT classid::pg_catalog.int8, objid::pg_catalog.int8"
     " FROM pg_catalog.pg_get_object_address($1::text, $2::text[], $3::text[])"
@@ -33,9 +33,7 @@ class Outcome:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        row = connection.execute("SELECT current_setting('server_version_num')::integer / 10000").fetchone()
-        assert row is not None
-        self._major = int(row[0])
+        self._major = connection.info.server_version // 10_000
 
     def check(self, unit: Unit) -> Mapping[str, str]:
         """Stored values of new columns that came out differently; raises NotReplayable for anything else that did."""
@@ -62,7 +60,7 @@ class Outcome:
             found = cursor.execute(query, arguments).fetchone()
             if found is None:
                 return None
-            row = cursor.execute(_DEFINITION.replace("$1", "$1::oid").replace("$2", "$2::oid"), found).fetchone()
+            row = cursor.execute(_DEFINITION, found).fetchone()
         except (psycopg.errors.UndefinedObject, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
             return None
         if row is None or row[0] is None:
