@@ -7,10 +7,11 @@ SIGHUP and a restart, which keep the file until the register really goes on. It 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from data_embassy.config import write_atomically
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +43,7 @@ class StopFiles:
         if not stops:
             path.unlink(missing_ok=True)
             return
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_suffix(".draft")
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump({"register": register, "stops": [asdict(stop) for stop in stops]}, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_atomically(path, json.dumps({"register": register, "stops": [asdict(stop) for stop in stops]}, indent=2))
 
     def exists(self, register: str) -> bool:
         """False when an operator wants another try, or nothing stopped."""

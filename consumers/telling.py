@@ -16,6 +16,7 @@ from consumers.control import Standby
 from consumers.receipts import Condition
 from consumers.worker import Phase, StandbyWorker
 from data_embassy.clock import Comparison
+from data_embassy.config import write_hint
 
 TOLD_SECONDS: Final = 1.0
 
@@ -60,12 +61,8 @@ class ToldFiles:
 
     def write(self, register: str, told: Told) -> None:
         """Say it; a disk that is full keeps no register from going on."""
-        path = self._folder / f"{register}.json"
         with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = path.with_suffix(".draft")
-            draft.write_text(json.dumps(asdict(told)), encoding="utf-8")
-            draft.replace(path)
+            write_hint(self._folder / f"{register}.json", json.dumps(asdict(told)))
 
     def read(self, register: str) -> Told | None:
         """What was said last; None when nothing was, or in another version's words."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from data_embassy.config import write_atomically
 from data_embassy.keys.sets import Keyed
 from data_embassy.keys.tagged import tagged
 
@@ -29,15 +30,11 @@ def keep_report(
     if not _ID.match(verification):
         raise ValueError("not a verification's id")
     folder = state / "verifications" / register
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     signature = signer.key.sign(tagged(_LABEL, _canonical(report)))
     document = {"report": report, "key": signer.id.hex(), "signature": base64.b64encode(signature).decode()}
     stamp = re.sub(r"[^0-9]", "", str(report.get("finished_at", "")))[:14]
     path = folder / f"{stamp or '0'}-{verification}.json"
-    draft = path.with_suffix(".draft")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(document, indent=1, sort_keys=True), encoding="utf-8")
-    draft.replace(path)
+    write_atomically(path, json.dumps(document, indent=1, sort_keys=True))
     return path
 
 

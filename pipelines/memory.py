@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from data_embassy.config import write_hint
 from pipelines.receipts import Heard, Receipt
 
 
@@ -41,12 +42,8 @@ class Memory:
 
     def write(self, register: str, remembered: Remembered) -> None:
         """Keep it; a full disk keeps nobody from following receipts."""
-        path = self._folder / f"{register}.json"
         with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = path.with_suffix(".draft")
-            draft.write_text(json.dumps(asdict(remembered)), encoding="utf-8")
-            draft.replace(path)
+            write_hint(self._folder / f"{register}.json", json.dumps(asdict(remembered)))
 
     def read(self, register: str) -> Remembered | None:
         """What is remembered; None when nothing is, or in another version's words."""

@@ -8,11 +8,11 @@ register itself stands in `<state>/source/<register>.json`; removing that has it
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Self
 
+from data_embassy.config import write_atomically
 from data_embassy.errors import DataEmbassyError
 
 
@@ -53,14 +53,7 @@ class StopFiles:
 
     def write(self, stop: Stop) -> None:
         """Store a stop so that a crash leaves either all of it or nothing."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.path(stop.register)
-        draft = path.with_suffix(".draft")
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(asdict(stop), file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_atomically(self.path(stop.register), json.dumps(asdict(stop), indent=2))
 
     def read(self, register: str) -> Stop | None:
         """The stored stop, None when the register is not stopped."""

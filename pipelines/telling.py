@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from data_embassy.config import write_hint
 from pipelines.session import Session
 
 
@@ -31,12 +32,8 @@ def write_told(state: Path, sessions: Mapping[str, Session], *, at: float) -> No
         acknowledged={name: session.acknowledged_end for name, session in sessions.items()},
         states={name: session.state.value for name, session in sessions.items()},
     )
-    path = _path(state)
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(told)), encoding="utf-8")
-        draft.replace(path)
+        write_hint(_path(state), json.dumps(asdict(told)))
 
 
 def read_told(state: Path) -> Told | None:

@@ -6,7 +6,7 @@ Relative paths are relative to the site's folder. Contracts and pauses may chang
 """
 
 from data_embassy.config.contract import contract_path, read_contract
-from data_embassy.config.files import sync_folder, write_atomically
+from data_embassy.config.files import sync_folder, write_atomically, write_hint
 from data_embassy.config.live import LOOK_SECONDS, Differences, LiveSite, differences
 from data_embassy.config.model import (
     Broker,
@@ -54,4 +54,5 @@ __all__ = [
     "sync_folder",
     "unpause",
     "write_atomically",
+    "write_hint",
 ]

@@ -20,6 +20,14 @@ def write_atomically(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
+def write_hint(path: Path, text: str) -> None:
+    """Write a file whose loss costs nothing: replaced as a whole, without waiting for the disk; makes its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_suffix(".draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
 def sync_folder(folder: Path) -> None:
     """Make what was renamed or removed in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from data_embassy.config import write_hint
 from data_embassy.errors import StreamError
 from data_embassy.watched import Kind, find_change, is_known
 
@@ -159,10 +160,7 @@ class Memory:
             return
         if replace(known, beat=0) == replace(self._written, beat=0) and known.beat < self._written.beat + _BEATS_UNKEPT:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self._path.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(known)), encoding="utf-8")
-        draft.replace(self._path)
+        write_hint(self._path, json.dumps(asdict(known)))
         self._written = known
 
     def _present_generation(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from data_embassy.config import Register, Site
+from data_embassy.config import Register, Site, write_atomically
 from data_embassy.errors import TransportError
 from data_embassy.kafka import client_settings
 from pipelines.snapshot.errors import SnapshotRefused
@@ -68,19 +67,7 @@ def last_attempt(site: Site, register: Register, *, given: int | None = None) ->
 
 def remember(site: Site, register: Register, attempt: Attempt) -> None:
     """Write the file so that a crash leaves the old or the new one."""
-    path = _path(site, register)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(attempt)))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_atomically(_path(site, register), json.dumps(asdict(attempt)))
 
 
 def _path(site: Site, register: Register) -> Path:
