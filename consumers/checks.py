@@ -18,6 +18,7 @@ from consumers.refusals import (
 )
 from data_embassy.errors import StreamError
 from data_embassy.watched import UNCHANGED, Kind, find_change, is_known
+from schemas.digest import quote
 
 _PREPARE: Final = (
     "at home: embassy register prepare NAME --print-sql, run by the DBA, then: embassy register snapshot NAME"
@@ -78,7 +79,7 @@ def _reads(watched: str | None, identity: str) -> bool:
     if not is_known(watched):
         return False
     names = {one["name"] for one in json.loads(watched or "{}").get("publications", [])}
-    return identity in names | {'"' + name.replace('"', '""') + '"' for name in names}
+    return identity in names | {quote(name) for name in names}
 
 
 def _watch(before: str | None, now: str | None) -> str | None:

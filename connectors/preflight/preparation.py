@@ -7,6 +7,7 @@ from typing import Final
 
 from connectors.preflight.expected import EVENT_TRIGGERS, Expected
 from connectors.preflight.findings import Check, Context, Finding, Row, info, stop, warn
+from schemas.digest import quote
 
 _CONNECTIONS_MIN: Final = 10
 """Capture, a snapshot's readers and slot, a check beside them."""
@@ -254,8 +255,7 @@ def judge_role_settings(rows: Sequence[Row], context: Context, wanted: Expected)
     for row in rows:
         present = dict(line.split("=", 1) for line in row["config"] or [])
         lower = {name.lower(): value for name, value in present.items()}
-        quoted = '"' + row["name"].replace('"', '""') + '"'
-        pinned = wanted.settings.get(quoted, {})
+        pinned = wanted.settings.get(quote(row["name"]), {})
         wrong = sorted(name for name, value in pinned.items() if lower.get(name.lower()) != value)
         if wrong:
             yield warn(

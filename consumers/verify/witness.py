@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import psycopg
+from psycopg import sql
 
 from consumers.position import StandbyPosition
 from consumers.verify.hold import POINT_PART, Question
@@ -36,6 +37,7 @@ IDLE_SECONDS_MAX: Final = 600.0
 _POLL_SECONDS: Final = 0.1
 _TABLES_PER_ANSWER: Final = 50
 _HELD: Final = "held"
+_HOLD: Final = sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE")
 _QUESTIONS: Final = (
     "SELECT id::text, attempt::text, part::text, consistent_point::text, question, answer_key"
     " FROM data_embassy.checkpoint WHERE id = %s AND attempt = %s AND part > %s ORDER BY part"
@@ -90,9 +92,7 @@ class Witness(threading.Thread):
         self._under.execute(f"SAVEPOINT {_HELD}".encode())
         for name in _names(point.content.get("hold")):
             with suppress(psycopg.errors.UndefinedTable), self._under.transaction():
-                self._under.execute(
-                    b"LOCK TABLE ONLY " + ".".join(map(_quoted, name)).encode() + b" IN ACCESS SHARE MODE"
-                )
+                self._under.execute(_HOLD.format(sql.Identifier(*name)))
         self._sequences = live_sequences(self._look)
 
     def go(self, reached: Reached) -> None:
@@ -216,10 +216,6 @@ class Witness(threading.Thread):
 
 class _Ended(Exception):
     """Home wants nothing more, or this process ends."""
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _names(data: Any) -> list[Name]:

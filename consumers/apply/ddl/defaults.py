@@ -11,6 +11,7 @@ from typing import Final
 
 from consumers.apply.ddl.synthesis import literal
 from consumers.apply.ddl.tokens import Statement, Token
+from schemas.digest import quote
 
 _ENDS: Final = (
     "constraint", "not", "null", "check", "unique", "primary", "references", "generated", "collate", "deferrable",
@@ -37,8 +38,7 @@ def with_stored_values(statement: Statement, values: Mapping[str, str]) -> tuple
         origin = tokens[0].start
         expression = statement.text[tokens[first].start - origin : tokens[last].end - origin]
         changes.append((tokens[first].start, tokens[last].end, literal(value)))
-        name = '"' + column.replace('"', '""') + '"'
-        later.append(f"ALTER TABLE {_text(statement, target)} ALTER COLUMN {name} SET DEFAULT {expression}")
+        later.append(f"ALTER TABLE {_text(statement, target)} ALTER COLUMN {quote(column)} SET DEFAULT {expression}")
     return statement.replaced(changes), later
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from consumers.apply.ddl.rows import Noted
+from schemas.digest import quote
 
 _DROPPED: Final = {
     "table": "TABLE", "view": "VIEW", "materialized view": "MATERIALIZED VIEW", "index": "INDEX",
@@ -84,12 +85,12 @@ def _create_table(described: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]
     if definition.get("parents"):
         return None
     parts = [_column(column) for column in definition.get("columns", ())]
-    parts += [f"CONSTRAINT {identifier(name)} {text}" for name, text in (definition.get("constraints") or {}).items()]
+    parts += [f"CONSTRAINT {quote(name)} {text}" for name, text in (definition.get("constraints") or {}).items()]
     return f"{head} ({', '.join(parts)}){key}{_options(definition)}"
 
 
 def _column(column: Mapping[str, Any]) -> str:
-    parts = [identifier(column["name"]), column["type"]]
+    parts = [quote(column["name"]), column["type"]]
     if column.get("collation"):
         parts.append(f"COLLATE {column['collation']}")
     if column.get("generated"):
@@ -112,11 +113,6 @@ def _options(definition: Mapping[str, Any]) -> str:
 
 def _text(found: Any) -> str | None:
     return found if isinstance(found, str) else None
-
-
-def identifier(name: str) -> str:
-    """A quoted identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
