@@ -9,7 +9,7 @@ from typing import Final
 
 from data_embassy.config import PasswordFile, Register, Site
 from data_embassy.errors import ConfigError, ContractError
-from data_embassy.kafka import MESSAGE_BYTES_MAX, home_topic_settings, schemas_topic_settings
+from data_embassy.kafka import MESSAGE_BYTES_MAX, home_topics
 
 CONNECTOR_CLASS: Final = "dataembassy.capture.RegisterConnector"
 REQUIRED: Final[dict[str, str]] = {
@@ -78,7 +78,7 @@ def plan(site: Site, name: str) -> ConnectorPlan:
     return ConnectorPlan(
         name=connector_name(name),
         config=_config(register),
-        topics={register.changes_topic: home_topic_settings(), register.schemas_topic: schemas_topic_settings()},
+        topics=home_topics(register),
     )
 
 

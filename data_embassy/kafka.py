@@ -8,7 +8,7 @@ from typing import Final
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from data_embassy.config import Broker, Link
+from data_embassy.config import Broker, Link, Register
 from data_embassy.errors import TransportError
 
 Settings = dict[str, str | int | float | bool]
@@ -104,6 +104,11 @@ def delete_topics(broker: Broker | Link, topics: Sequence[str]) -> list[str]:
 def home_topic_settings() -> dict[str, str]:
     """Settings of `changes.<register>` (stream-v1 section 1)."""
     return {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(MESSAGE_BYTES_MAX)}
+
+
+def home_topics(register: Register) -> dict[str, dict[str, str]]:
+    """A register's topics on the home broker, with their settings."""
+    return {register.changes_topic: home_topic_settings(), register.schemas_topic: schemas_topic_settings()}
 
 
 def schemas_topic_settings() -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from data_embassy import log, metrics
 from data_embassy.config import LiveSite, Register, Site, changes_topic, paused
 from data_embassy.errors import TransportError
-from data_embassy.kafka import ensure_topics, home_topic_settings, schemas_topic_settings
+from data_embassy.kafka import ensure_topics, home_topics
 
 _log: Final = log.get("forward")
 
@@ -88,7 +88,4 @@ def topics_of(site: Site) -> set[str]:
 
 def make_home_topics(site: Site, registers: Iterable[Register]) -> None:
     """Make the home topics that are missing; raises TransportError."""
-    chosen = list(registers)
-    topics = {register.changes_topic: home_topic_settings() for register in chosen}
-    topics |= {register.schemas_topic: schemas_topic_settings() for register in chosen}
-    ensure_topics(site.kafka, topics)
+    ensure_topics(site.kafka, {name: each for one in registers for name, each in home_topics(one).items()})

@@ -10,7 +10,7 @@ from connectors.preflight import Report, check_register
 from connectors.slot import slot_state
 from data_embassy.config import Register, Site, open_site
 from data_embassy.errors import TransportError
-from data_embassy.kafka import ensure_topics, home_topic_settings, schemas_topic_settings
+from data_embassy.kafka import ensure_topics, home_topics
 from operations.onboarding.contract import Asked, take
 from operations.onboarding.steps import Course, State
 
@@ -65,7 +65,7 @@ def _look(site: Site, register: Register, course: Course) -> Report | None:
 
 
 def _topics(site: Site, register: Register) -> tuple[State, str]:
-    wanted = {register.changes_topic: home_topic_settings(), register.schemas_topic: schemas_topic_settings()}
+    wanted = home_topics(register)
     created = ensure_topics(site.kafka, wanted)
     return "done" if created else "there", ", ".join(created or wanted)
 

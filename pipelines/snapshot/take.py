@@ -8,7 +8,7 @@ from typing import Any, Final
 from data_embassy.config import Register, Site, Source
 from data_embassy.errors import ContractError
 from data_embassy.failpoint import hit
-from data_embassy.kafka import ensure_topics, home_topic_settings, schemas_topic_settings
+from data_embassy.kafka import ensure_topics, home_topics
 from data_embassy.postgres import Connection, connect
 from pipelines.snapshot import dump, source
 from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
@@ -36,12 +36,11 @@ def take_snapshot(site: Site, register: Register, *, report: Report, options: Op
     chosen = options or Options()
     if register.source is None:
         raise ContractError(f"{register.name} has no source at this site", remedy="run this at home")
-    settings = {register.changes_topic: home_topic_settings(), register.schemas_topic: schemas_topic_settings()}
     with connect(register.source.capture, application_name=_APPLICATION, autocommit=True) as look:
         if not _value(look, _LOCK):
             raise SnapshotRefused(f"another snapshot of {register.name} is being taken", remedy="wait for it to end")
         source.check_prepared(look, register.name, register.source)
-        ensure_topics(site.kafka, settings)
+        ensure_topics(site.kafka, home_topics(register))
         attempt = following(last_attempt(site, register, given=chosen.after_generation))
         for left in range(chosen.attempts_max - 1, -1, -1):
             remember(site, register, attempt)

@@ -26,9 +26,8 @@ from data_embassy.errors import TransportError
 from data_embassy.kafka import (
     MESSAGE_BYTES_MAX,
     ensure_topics,
-    home_topic_settings,
+    home_topics,
     lane_topic_settings,
-    schemas_topic_settings,
 )
 from data_embassy.keys import Role, encode_bundle, import_bundle, init_keys, init_recovery, load_embassy_keys
 from deploy.local import broker
@@ -244,8 +243,7 @@ def bench(brokers: Brokers, *, registers: int = 1, link: str | None = None) -> I
 def make_topics(brokers: Brokers, site: Site) -> None:
     """What connectors and the receiver would make."""
     registers = site.registers.values()
-    ensure_topics(site.kafka, {register.changes_topic: home_topic_settings() for register in registers})
-    ensure_topics(site.kafka, {register.schemas_topic: schemas_topic_settings() for register in registers})
+    ensure_topics(site.kafka, {name: each for one in registers for name, each in home_topics(one).items()})
     there = Broker(bootstrap=brokers.embassy, username=None, password=None)
     ensure_topics(there, {register.lane_topic: lane_topic_settings() for register in registers})
     ensure_topics(there, {register.receipts_topic: lane_topic_settings() for register in registers})
