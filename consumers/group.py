@@ -19,6 +19,8 @@ CHANGES_MAX: Final = 20_000
 BYTES_MAX: Final = 16 << 20
 PIECE_CHANGES_MAX: Final = 50_000
 """Changes of one transaction held before it goes on in pieces."""
+REGISTERS_UNSHARED: Final = 3
+"""So many registers of one receiver have the full bounds each."""
 PIECE_BYTES_MAX: Final = 16 << 20
 """Several pieces are in work at once, each of them several times: as bytes, as columns, as CSV."""
 

@@ -10,15 +10,16 @@ from typing import Final, Protocol
 
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from consumers.group import REGISTERS_UNSHARED
 from consumers.refusals import NEW_GENERATION, LaneLost, Unreachable
 from data_embassy import clock, log
 from data_embassy.config import Broker
 from data_embassy.kafka import ENVELOPE_BYTES_MAX, Settings, client_settings
+from data_embassy.share import share_of
 
 FETCH_SECONDS_MAX: Final = 30.0
 _QUEUED_KIB_MAX: Final = 32 << 10
 _QUEUED_KIB_LEAST: Final = 2 << 10
-_REGISTERS_UNSHARED: Final = 3
 """Envelopes that wait in memory, before they are opened; one larger envelope still fits."""
 _PARTITION: Final = 0
 _CHECK: Final = "check that the embassy's broker runs and that this site may read the lane"
@@ -46,9 +47,8 @@ class KafkaLane:
         """`registers` of one process share what the client fetches ahead."""
         self._topic = topic
         self._comparison = comparison
-        share = max(_REGISTERS_UNSHARED, registers) / _REGISTERS_UNSHARED
-        queued = {"queued.max.messages.kbytes": max(_QUEUED_KIB_LEAST, int(_QUEUED_KIB_MAX / share))}
-        self._settings = _settings(broker) | queued
+        queued = share_of(_QUEUED_KIB_MAX, registers, unshared=REGISTERS_UNSHARED, least=_QUEUED_KIB_LEAST)
+        self._settings = _settings(broker) | {"queued.max.messages.kbytes": queued}
         self._consumer = Consumer(self._settings)
         self._single: Consumer | None = None
         self._offset = 0

@@ -27,7 +27,7 @@ from consumers.transactions import Limits
 from consumers.verify.answers import AnswerSender, patient_sender
 from data_embassy import metrics
 from data_embassy.clock import Comparison
-from data_embassy.config import LOOK_SECONDS, LiveSite, Register, Site, paused
+from data_embassy.config import LOOK_SECONDS, LiveSite, Register, Site, contract_files, paused
 from data_embassy.envelope import LaneOpener
 from data_embassy.errors import ConfigError
 from data_embassy.kafka import ensure_topics, lane_topic_settings
@@ -87,7 +87,7 @@ def surroundings_of(site: Site, *, keep_retired: bool = False) -> Surroundings:
 
 def registers_of(site: Site) -> int:
     """How many registers are under contract now."""
-    return sum(1 for _ in (site.folder / "registers").glob("*.toml"))
+    return len(contract_files(site.folder))
 
 
 def run_receive(site: Site) -> None:

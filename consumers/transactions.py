@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from consumers import refusals
@@ -17,14 +18,14 @@ from consumers.group import (
     CHANGES_MAX,
     PIECE_BYTES_MAX,
     PIECE_CHANGES_MAX,
+    REGISTERS_UNSHARED,
     Group,
     Stretch,
 )
 from consumers.varint import read_long, read_longs
+from data_embassy.share import share_of
 from schemas.records import PREFIX_SIZE, ChangeSchema
 
-REGISTERS_UNSHARED: Final = 3
-"""So many registers of one receiver have the full bounds each."""
 _CHANGES_LEAST: Final = 2_000
 _BYTES_LEAST: Final = 1 << 20
 _DELETE: Final = b"\x02d"
@@ -44,12 +45,12 @@ class Limits:
     @classmethod
     def of_one_of(cls, registers: int) -> Limits:
         """Bounds of one register of a receiver that has so many: what all hold together does not grow with them."""
-        share = max(REGISTERS_UNSHARED, registers) / REGISTERS_UNSHARED
+        part = partial(share_of, registers=registers, unshared=REGISTERS_UNSHARED)
         return cls(
-            changes=max(_CHANGES_LEAST, int(CHANGES_MAX / share)),
-            bytes=max(_BYTES_LEAST, int(BYTES_MAX / share)),
-            piece_changes=max(_CHANGES_LEAST, int(PIECE_CHANGES_MAX / share)),
-            piece_bytes=max(_BYTES_LEAST, int(PIECE_BYTES_MAX / share)),
+            changes=part(CHANGES_MAX, least=_CHANGES_LEAST),
+            bytes=part(BYTES_MAX, least=_BYTES_LEAST),
+            piece_changes=part(PIECE_CHANGES_MAX, least=_CHANGES_LEAST),
+            piece_bytes=part(PIECE_BYTES_MAX, least=_BYTES_LEAST),
         )
 
 

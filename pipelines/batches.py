@@ -16,8 +16,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from data_embassy.share import share_of
 from schemas.records import FINGERPRINTS, KEY_SIZE, MAGIC, ORIGIN_SNAPSHOT, PREFIX_SIZE, RecordKey, split_snapshot_run
 
 Record = tuple[int, bytes, bytes]
@@ -50,13 +52,13 @@ def limits_of_one_of(registers: int) -> Limits:
 
     A cut link fills them all. The least is four full envelopes, enough to keep a link of 100 ms busy.
     """
-    share = max(_REGISTERS_UNSHARED, registers) / _REGISTERS_UNSHARED
+    part = partial(share_of, registers=registers, unshared=_REGISTERS_UNSHARED)
     return Limits(
-        in_flight_max=max(4, int(LIMITS.in_flight_max / share)),
-        in_flight_soft=max(2, int(LIMITS.in_flight_soft / share)),
-        in_flight_bytes_max=max(4 << 20, int(LIMITS.in_flight_bytes_max / share)),
-        waiting_bytes_max=max(1 << 20, int(LIMITS.waiting_bytes_max / share)),
-        waiting_records_max=max(LIMITS.records_max, int(LIMITS.waiting_records_max / share)),
+        in_flight_max=part(LIMITS.in_flight_max, least=4),
+        in_flight_soft=part(LIMITS.in_flight_soft, least=2),
+        in_flight_bytes_max=part(LIMITS.in_flight_bytes_max, least=4 << 20),
+        waiting_bytes_max=part(LIMITS.waiting_bytes_max, least=1 << 20),
+        waiting_records_max=part(LIMITS.waiting_records_max, least=LIMITS.records_max),
     )
 
 

@@ -5,9 +5,9 @@ Relative paths are relative to the site's folder. Contracts and pauses may chang
 (`LiveSite`); whatever stands in `site.toml` counts at the next start of a process.
 """
 
-from data_embassy.config.contract import contract_path, read_contract
+from data_embassy.config.contract import contract_files, contract_path, read_contract
 from data_embassy.config.files import sync_folder, write_atomically, write_hint
-from data_embassy.config.live import LOOK_SECONDS, Differences, LiveSite, differences
+from data_embassy.config.live import LOOK_SECONDS, LiveSite
 from data_embassy.config.model import (
     Broker,
     Connect,
@@ -29,7 +29,6 @@ __all__ = [
     "REMEDY",
     "Broker",
     "Connect",
-    "Differences",
     "Link",
     "LiveSite",
     "Metrics",
@@ -42,8 +41,8 @@ __all__ = [
     "Site",
     "Source",
     "changes_topic",
+    "contract_files",
     "contract_path",
-    "differences",
     "load_site",
     "open_site",
     "pause",

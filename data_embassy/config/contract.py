@@ -20,6 +20,11 @@ def contracts_folder(site: Path) -> Path:
     return site / "registers"
 
 
+def contract_files(site: Path) -> list[Path]:
+    """All contracts of a site, by name."""
+    return sorted(contracts_folder(site).glob("*.toml"))
+
+
 def contract_path(site: Path, name: str) -> Path:
     """A register's contract; raises ContractError when this cannot be a register's name."""
     if not _NAME.match(name):
@@ -38,7 +43,7 @@ def read_contracts(
     A lane that several contracts name stays with the one of them that is `known` to have it.
     """
     registers, problems = {}, {}
-    for path in sorted(contracts_folder(site).glob("*.toml")):
+    for path in contract_files(site):
         found: list[str] = []
         register = read_contract(path, site, found, is_home=is_home)
         if found:

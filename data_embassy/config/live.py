@@ -7,25 +7,15 @@ content only when one of them changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from data_embassy.config.contract import contracts_folder, read_contracts
-from data_embassy.config.model import Register, Site
-from data_embassy.config.pauses import paused
+from data_embassy.config.contract import contract_files, read_contracts
+from data_embassy.config.model import Site
 
 LOOK_SECONDS: Final = 1.0
 """How often a worker looks."""
 _Signature = tuple[tuple[str, int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Differences:
-    """What came, went and changed between two looks, by name."""
-
-    added: frozenset[str]
-    removed: frozenset[str]
-    changed: frozenset[str]
 
 
 class LiveSite:
@@ -48,28 +38,15 @@ class LiveSite:
                 self.site = replace(self.site, registers=registers, faults=faults)
         return self.site
 
-    def running(self) -> dict[str, Register]:
-        """The registers that should be worked on now: their contract can be used and they are not paused."""
-        return {name: one for name, one in self.look().registers.items() if paused(self.site, name) is None}
-
     def _sign(self) -> _Signature:
         signature = []
-        for path in sorted(contracts_folder(self.site.folder).glob("*.toml")):
+        for path in contract_files(self.site.folder):
             try:
                 stat = path.stat()
             except FileNotFoundError:
                 continue  # Removed between two system calls.
             signature.append((path.name, stat.st_ino, stat.st_mtime_ns, stat.st_size))
         return tuple(signature)
-
-
-def differences(before: Mapping[str, Register], now: Mapping[str, Register]) -> Differences:
-    """Compare two looks."""
-    return Differences(
-        added=frozenset(now.keys() - before.keys()),
-        removed=frozenset(before.keys() - now.keys()),
-        changed=frozenset(name for name in now.keys() & before.keys() if now[name] != before[name]),
-    )
 
 
 def _texts(faults: Mapping[str, Exception]) -> dict[str, str]:
