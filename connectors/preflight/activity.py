@@ -39,9 +39,4 @@ def judge_transactions(rows: Sequence[Row], _context: Context) -> Iterator[Findi
         )  # fmt: skip
 
 
-CHECKS: Final = (
-    Check(
-        name="transactions", title="Long transactions", query=_TRANSACTIONS, judge=judge_transactions,
-        needs_preparation=True,
-    ),
-)  # fmt: skip
+CHECKS: Final = (Check(name="transactions", title="Long transactions", query=_TRANSACTIONS, judge=judge_transactions),)

@@ -51,7 +51,7 @@ def check_register(
         connection.execute("SET default_transaction_read_only = on")
         connection.execute("SELECT set_config('statement_timeout', %s, false)", (_STATEMENT_TIMEOUT,))
         found = [] if context.is_prepared else [_unprepared(context)]
-        found += [finding for check in checks for finding in _run(connection, check, context, source)]
+        found += [finding for check in checks for finding in _run(connection, check, context)]
     if context.is_prepared:
         found += _logins(source, context)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
@@ -88,10 +88,10 @@ def _context(connection: Connection, register: Register, source: Source, standby
     )
 
 
-def _run(connection: Connection, check: Check, context: Context, source: Source) -> list[Finding]:
+def _run(connection: Connection, check: Check, context: Context) -> list[Finding]:
     parameters = {
-        "capture": source.capture.user, "pulse": source.pulse.user, "publication": source.publication,
-        "slot": source.slot,
+        "capture": context.capture_role, "pulse": context.pulse_role, "publication": context.publication,
+        "slot": context.slot,
     }  # fmt: skip
     context = _now(context)
     try:

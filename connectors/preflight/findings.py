@@ -93,8 +93,6 @@ class Check:
     title: str
     query: LiteralString
     judge: Judge
-    needs_preparation: bool = False
-    """True when the facts can be read only with the rights that the preparation gives."""
 
 
 def stop(check: str, about: str, reason: str, remedy: str) -> Finding:

@@ -212,6 +212,6 @@ def judge_failover(rows: Sequence[Row], context: Context) -> Iterator[Finding]:
 CHECKS: Final = (
     Check(name="server", title="Server and database", query=_SERVER, judge=judge_server),
     Check(name="settings", title="How long capture may be away", query=_SETTINGS, judge=judge_settings),
-    Check(name="wal", title="Write-ahead log on disk", query=_WAL, judge=judge_wal, needs_preparation=True),
+    Check(name="wal", title="Write-ahead log on disk", query=_WAL, judge=judge_wal),
     Check(name="failover", title="Switch-over to a physical standby", query=_FAILOVER, judge=judge_failover),
 )
