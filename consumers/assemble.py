@@ -18,6 +18,7 @@ from consumers.beginnings import Beginnings, GenerationBegan
 from consumers.group import Group
 from consumers.marker import check_marker
 from consumers.position import StandbyPosition
+from consumers.reader import Batch
 from consumers.transactions import Limits, Transactions, broken
 from data_embassy.envelope import Run
 from data_embassy.errors import StreamError
@@ -78,6 +79,18 @@ class Assembler:
         self._beginnings = Beginnings(start, latest_snapshot_run)
 
     # -- input ---------------------------------------------------------------------------------------------------
+
+    def take_batch(self, batch: Batch) -> None:
+        """Take what one envelope adds. Raises StreamError, RereadNeeded, as `feed` does."""
+        self.learn(batch.schemas)
+        if batch.runs:
+            self.feed(
+                incarnation=batch.incarnation,
+                lane_offset=batch.lane_offset,
+                first_offset=batch.first_offset,
+                runs=batch.runs,
+                values=batch.values,
+            )
 
     def learn(self, restated: Iterable[bytes]) -> None:
         """Schema records restated by an epoch (envelope v1)."""

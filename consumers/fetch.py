@@ -191,17 +191,9 @@ class Fetcher(threading.Thread):
             self._hand_over()
 
     def _feed(self, batch: Batch) -> None:
-        self._assembler.learn(batch.schemas)
         if batch.repeated:
             self._observer.repeated(batch.repeated)
-        if batch.runs:
-            self._assembler.feed(
-                incarnation=batch.incarnation,
-                lane_offset=batch.lane_offset,
-                first_offset=batch.first_offset,
-                runs=batch.runs,
-                values=batch.values,
-            )
+        self._assembler.take_batch(batch)
         for began in self._assembler.take_began():
             self._put(Began(generation=began))
         if self._assembler.counts.discarded > self._discarded:
@@ -220,12 +212,12 @@ class Fetcher(threading.Thread):
                 raise _GoalReached
 
     def _hand_over_group(self, group: Group) -> None:
-        decoded = self._decoder.decode(group.values, group.frames, first_order=group.first_order)
+        decoded = self._decode(group)
         if decoded.checkpoints or decoded.repairs:
             last, question = self._last_before_cut(decoded)
             if last is not None and not any(row.frame <= last for row in decoded.ddl):
                 head = group.head(last + 1)
-                self._ready(head, self._decoder.decode(head.values, head.frames, first_order=head.first_order))
+                self._ready(head, self._decode(head))
                 raise _Cut(question)
         if not decoded.ddl:
             self._ready(group, decoded)
@@ -233,7 +225,8 @@ class Fetcher(threading.Thread):
         # A schema change is a barrier: what comes before is committed, then its transaction, then what follows.
         first = decoded.ddl[0].frame
         if first > 0:
-            self._decode_and_hand_over(group.head(first))
+            before = group.head(first)
+            self._ready(before, self._decode(before))
             group = group.tail(first)
         if len(group.frames) == 1:
             self._ready(group, decoded if first == 0 else self._decode(group))
@@ -241,9 +234,6 @@ class Fetcher(threading.Thread):
         alone = group.head(1)
         self._ready(alone, self._decode(alone))
         self._hand_over_group(group.tail(1))
-
-    def _decode_and_hand_over(self, group: Group) -> None:
-        self._ready(group, self._decode(group))
 
     def _decode(self, group: Group) -> Decoded:
         return self._decoder.decode(group.values, group.frames, first_order=group.first_order)

@@ -47,15 +47,7 @@ class Scan:
 
     def _take(self, lane_offset: int, envelope: bytes) -> Iterator[Question]:
         batch = self._reader.read(lane_offset, envelope)
-        self._assembler.learn(batch.schemas)
-        if batch.runs:
-            self._assembler.feed(
-                incarnation=batch.incarnation,
-                lane_offset=batch.lane_offset,
-                first_offset=batch.first_offset,
-                runs=batch.runs,
-                values=batch.values,
-            )
+        self._assembler.take_batch(batch)
         while (group := self._assembler.take()) is not None:
             yield from self._look(group)
 

@@ -137,12 +137,7 @@ class Embassy:
         for lane_offset in range(start, len(envelopes)):
             try:
                 batch = reader.read(lane_offset, envelopes[lane_offset])
-                assembler.learn(batch.schemas)
-                if batch.runs:
-                    assembler.feed(
-                        incarnation=batch.incarnation, lane_offset=lane_offset, first_offset=batch.first_offset,
-                        runs=batch.runs, values=batch.values,
-                    )  # fmt: skip
+                assembler.take_batch(batch)
             except (DataEmbassyError, RereadNeeded):
                 writer.take_all(assembler)  # What was whole before it counts.
                 raise
