@@ -19,8 +19,8 @@ from consumers.telling import Told, ToldFiles
 from consumers.voice import stored_position
 from data_embassy import causes
 from data_embassy.config import Postgres, Register, Site, paused
-from data_embassy.errors import ConfigError, ContractError, TransportError
-from data_embassy.status import Backlog, Part, Position, RegisterStatus, utc
+from data_embassy.errors import ConfigError, TransportError
+from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, utc
 from data_embassy.types import Lsn
 
 __all__ = ["RegisterStatus", "embassy_status"]
@@ -38,25 +38,13 @@ def embassy_status(site: Site, *, clock: Clock) -> list[RegisterStatus]:
     """Status of all registers of an embassy site. What cannot be reached is said in it."""
     if site.postgres is None:
         raise ConfigError(f"site {site.name} holds no standbys", remedy="give --site the embassy's folder")
-    found = [_faulty(name, error) for name, error in site.faults.items()]
+    found = [faulty(name, error, site="embassy") for name, error in site.faults.items()]
     try:
         with closing(Control.open(site.postgres, role="status")) as control:
             found += [_status_despite_switch(site, one, control, clock) for one in site.registers.values()]
     except (TransportError, psycopg.OperationalError):
         found += [_without_server(site, site.postgres, one, clock) for one in site.registers.values()]
     return sorted(found, key=lambda one: (one.tier, one.register))
-
-
-def _faulty(name: str, error: ContractError) -> RegisterStatus:
-    return RegisterStatus(
-        register=name,
-        lane="",
-        tier=0,
-        state="stopped",
-        cause=error.cause_class,
-        reason=error.message,
-        remedy=causes.remedy_for(error, register=name, site="embassy"),
-    )
 
 
 def _status_despite_switch(site: Site, register: Register, control: Control, clock: Clock) -> RegisterStatus:

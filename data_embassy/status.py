@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from data_embassy import causes
+from data_embassy.errors import ContractError
 
 STATES: Final = ("live", "loading", "empty", "paused", "stopped", "waiting", "down", "unknown")
 """live: applied as it comes. loading: no standby yet, a generation is being loaded. empty: nothing came yet. paused: by
@@ -93,6 +96,19 @@ class RegisterStatus:
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
         return asdict(self)
+
+
+def faulty(name: str, error: ContractError, *, site: Literal["home", "embassy"]) -> RegisterStatus:
+    """A register whose contract cannot be used: nothing more is known of it."""
+    return RegisterStatus(
+        register=name,
+        lane="",
+        tier=0,
+        state="stopped",
+        cause=error.cause_class,
+        reason=error.message,
+        remedy=causes.remedy_for(error, register=name, site=site),
+    )
 
 
 def utc(microseconds: int | None) -> str | None:

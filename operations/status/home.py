@@ -22,7 +22,7 @@ from data_embassy.errors import DataEmbassyError
 from data_embassy.kafka import client_settings
 from data_embassy.keys import HomeKeys, load_home_keys
 from data_embassy.postgres import connect
-from data_embassy.status import Backlog, Part, Position, RegisterStatus, utc
+from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, utc
 from data_embassy.types import Lsn
 from pipelines.logs import LogReader
 from pipelines.memory import Memory, Remembered
@@ -58,17 +58,10 @@ class _Seen:
 def home_status(site: Site, *, clock: Clock) -> list[RegisterStatus]:
     """Status of all registers of a home site; raises KeyringError and ConfigError only."""
     keys, told = load_home_keys(site.keys, site=site.name), read_told(site.state)
-    found = [_faulty(name, error) for name, error in site.faults.items()]
+    found = [faulty(name, error, site="home") for name, error in site.faults.items()]
     with ThreadPoolExecutor(_THREADS_MAX) as threads:
         found += threads.map(lambda one: _status(site, keys, one, clock, told), site.registers.values())
     return sorted(found, key=lambda one: (one.tier, one.register))
-
-
-def _faulty(name: str, error: DataEmbassyError) -> RegisterStatus:
-    remedy = causes.remedy_for(error, register=name, site="home")
-    return RegisterStatus(
-        register=name, lane="", tier=0, state="stopped", cause=error.cause_class, reason=error.message, remedy=remedy
-    )
 
 
 def _status(site: Site, keys: HomeKeys, register: Register, clock: Clock, told: Told | None) -> RegisterStatus:
