@@ -7,7 +7,7 @@ For each table: a short SHARE lock keeps writers out, the rows of its differing 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -168,8 +168,8 @@ def _send_table(connection: Connection, verification: str, table: TableRepair) -
     return sent
 
 
-def _rows(connection: Connection, name: Name, columns: Sequence[str], where: str) -> Iterator[tuple[str, int]]:
-    """COPY text of the rows, in parts."""
+def _rows(connection: Connection, name: Name, columns: Sequence[str], where: str) -> list[tuple[str, int]]:
+    """COPY text of the rows and their number, in parts; all of them, because the connection sends them next."""
     names = ", ".join(f"t.{quote(column)}" for column in columns)
     source = f"SELECT {names} FROM ONLY {quote(name[0])}.{quote(name[1])} AS t"  # noqa: S608 (quoted)
     query = f"COPY ({source}{f' WHERE {where}' if where else ''}) TO STDOUT".encode()
@@ -185,4 +185,4 @@ def _rows(connection: Connection, name: Name, columns: Sequence[str], where: str
                 gathered, size = [], 0
     if gathered:
         parts.append((b"".join(gathered).decode(), len(gathered)))
-    yield from parts
+    return parts
