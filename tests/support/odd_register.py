@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from random import Random
-from threading import Event, Lock, Thread
-from typing import Final, Self
+from threading import Lock
+from typing import Final
 
 import psycopg
 from psycopg import Connection
 
 from deploy.local.machine import checkout
+from tests.support.at_work import AtWork
 
 MARK: Final = "7d1f"
 """Stands in the register's name and in names of its schema, tables and columns."""
@@ -203,7 +205,7 @@ ACTIONS: Final[dict[Action, int]] = {
 }  # fmt: skip
 
 
-class OddWorkload:
+class OddWorkload(AtWork):
     """A few writers, about `rate` transactions a second, until told to stop; they survive the server's restarts.
 
     `actions` may grow and shrink meanwhile; `connect` opens a writer's session.
@@ -222,35 +224,18 @@ class OddWorkload:
         self.done: dict[str, int] = {}
         self._dsn, self._actions, self._connect = dsn, actions, connect
         self._interval_seconds = writers / rate
-        self._stopping = Event()
         self._lock = Lock()
-        self._failures: list[BaseException] = []
-        self._threads = [Thread(target=self._write, args=(Random(f"{seed}/{n}"),)) for n in range(writers)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-        if self._failures:
-            raise self._failures[0]
+        super().__init__(partial(self._write, Random(f"{seed}/{n}")) for n in range(writers))
 
     def _write(self, rng: Random) -> None:
-        try:
-            while not self._stopping.is_set():
-                try:
-                    with self._connect(self._dsn) as db:
-                        while not self._stopping.wait(rng.expovariate(1 / self._interval_seconds)):
-                            actions = dict(self._actions)
-                            self._perform(db, rng, rng.choices(list(actions), list(actions.values()))[0])
-                except psycopg.OperationalError:
-                    self._stopping.wait(_RETRY_SECONDS)
-        except BaseException as failure:  # noqa: BLE001 - raised again at the end
-            self._failures.append(failure)
+        while not self._stopping.is_set():
+            try:
+                with self._connect(self._dsn) as db:
+                    while not self._stopping.wait(rng.expovariate(1 / self._interval_seconds)):
+                        actions = dict(self._actions)
+                        self._perform(db, rng, rng.choices(list(actions), list(actions.values()))[0])
+            except psycopg.OperationalError:
+                self._stopping.wait(_RETRY_SECONDS)
 
     def _perform(self, db: Database, rng: Random, action: Action) -> None:
         try:

@@ -8,14 +8,15 @@ whether it is exactly the register after the newest journal entry: the entries h
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
-from threading import Event, Thread
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import psycopg
 from psycopg import Connection
 
 from deploy.local.machine import checkout
+from tests.support.at_work import AtWork
 
 Database = Connection[tuple[Any, ...]]
 _REFUSALS: Final = (
@@ -174,35 +175,18 @@ ACTIONS: Final[tuple[Callable[[Database, Random], None], ...]] = (
 )  # fmt: skip
 
 
-class ShapeWorkload:
+class ShapeWorkload(AtWork):
     """Writers at work until told to stop; `done` counts the commits of each shape."""
 
     def __init__(self, dsn: str, *, seed: int, writers: int) -> None:
         self.done = dict.fromkeys((action.__name__ for action in ACTIONS), 0)
         self._dsn = dsn
-        self._stopping = Event()
-        self._failures: list[BaseException] = []
-        self._threads = [Thread(target=self._write, args=(Random(f"{seed}/{n}"), n)) for n in range(writers)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-        if self._failures:
-            raise self._failures[0]
+        super().__init__(partial(self._write, Random(f"{seed}/{n}"), n) for n in range(writers))
 
     def _write(self, rng: Random, number: int) -> None:
-        try:
-            with connect(self._dsn) as db:
-                while not self._stopping.wait(0.02):
-                    self._perform(db, rng, rng.choice(ACTIONS), number)
-        except BaseException as failure:  # noqa: BLE001 - raised again at the end
-            self._failures.append(failure)
+        with connect(self._dsn) as db:
+            while not self._stopping.wait(0.02):
+                self._perform(db, rng, rng.choice(ACTIONS), number)
 
     def _perform(self, db: Database, rng: Random, action: Callable[[Database, Random], None], number: int) -> None:
         name, is_prepared = action.__name__, rng.random() < 0.15
