@@ -68,6 +68,7 @@ coverage: setup ## branches of the pure core, by the tests that need no broker; 
 campaign: setup ## long fault runs; writes docs/reports
 	@EMBASSY_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/fault tests/integration tests/scenarios
 	@$(BIN)/python -m bench.campaign
+	@$(BIN)/python -m bench.verifications
 
 .PHONY: bench
 bench: setup ## measure beside peers in one run; writes docs/reports/first-figures.md

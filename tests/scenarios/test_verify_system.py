@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 import pytest
@@ -15,8 +12,7 @@ import pytest
 from data_embassy.config import load_site
 from data_embassy.keys import load_embassy_keys, load_home_keys
 from data_embassy.verifications import is_signed, reports
-from deploy.local.apart import enter_command
-from deploy.local.processes import embassy_script
+from tests.support.asking import ask, at_home, verify_again_and_again
 from tests.support.scenario import POPULATION, Registers
 
 TABLE = "population.municipality"
@@ -24,20 +20,6 @@ EDIT = (
     "UPDATE population.municipality SET area_km2 = area_km2 + 0.01"
     " WHERE code = (SELECT max(code) FROM population.municipality) RETURNING code"
 )
-
-
-def at_home(registers: Registers, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command at home that may fail."""
-    layout = registers.system.layout
-    command = [*enter_command(layout, "home"), str(embassy_script()), "--site", str(layout.site("home")), *arguments]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300)
-
-
-def ask(registers: Registers, *arguments: str) -> tuple[int, Any]:
-    """Run a command at home that prints JSON; its exit code, and what it printed."""
-    done = at_home(registers, *arguments, "--json")
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
 
 
 @contextmanager
@@ -95,7 +77,5 @@ def test_a_register_that_is_paused_at_the_embassy_is_not_called_unequal(register
 
 @pytest.mark.campaign
 def test_a_hundred_verifications_under_load_find_no_difference(registers: Registers):
-    with registers.writers():
-        for number in range(int(os.environ.get("EMBASSY_VERIFICATIONS", "100"))):
-            code, found = ask(registers, "register", "verify", registers.names[number % 2])
-            assert (code, found["equal"]) == (0, True), found
+    number = int(os.environ.get("EMBASSY_VERIFICATIONS", "100"))
+    assert len(verify_again_and_again(registers, number)) == number
