@@ -25,12 +25,13 @@ from deploy.local.compare import Comparison, compare, contents
 from deploy.local.layout import default_folder
 from deploy.local.machine import wait_until
 from deploy.local.processes import HOME
-from deploy.local.references import NAMES, Scale, fill_reference, replicate_reference
+from deploy.local.references import NAMES, fill_reference, replicate_reference
 from deploy.local.system import LocalSystem
 from deploy.local.watch import Watch
-from deploy.registers import pgbench, population
+from deploy.registers import pgbench
+from deploy.registers.catalogue import REGISTERS
 
-SCALE: Final = Scale(population=1.0, pgbench=5)
+SCALES: Final = {"population": 1.0, "pgbench": 5.0}
 CUT_SECONDS: Final = 20.0
 LIVE_SECONDS: Final = 12.0
 _WRITERS: Final = 4
@@ -123,13 +124,15 @@ class _Demo:
         """Both registers, filled, and people at work in them while the body runs."""
         self._tell(
             "Two registers at home",
-            f"population: people, homes, families, papers (about {SCALE.population * 225_000:,.0f} rows)",
-            f"pgbench: a bank nobody made for this (about {SCALE.pgbench * 100_000:,} accounts), with its own clients",
+            f"population: people, homes, families, papers (about {SCALES['population'] * 225_000:,.0f} rows)",
+            f"pgbench: a bank nobody made for this (about {SCALES['pgbench'] * 100_000:,.0f} accounts), its own clients",
         )
         for name in NAMES:
-            fill_reference(self.system, name, SCALE)
+            fill_reference(self.system, name, SCALES[name])
         seed = time.time_ns()
-        people = population.Workload(self.system.database_dsn("population"), seed, _WRITERS, _POPULATION_RATE)
+        people = REGISTERS["population"].workload(
+            self.system.database_dsn("population"), seed=seed, writers=_WRITERS, rate=_POPULATION_RATE
+        )
         bank = pgbench.Pgbench(self.system.database_dsn("pgbench"), seed=seed, clients=2, rate=_PGBENCH_RATE)
         with people, bank:
             yield

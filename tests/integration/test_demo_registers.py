@@ -1,95 +1,91 @@
 """The reference registers: the same from the same seed, and in order whatever their writers do at once."""
 
-import secrets
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from deploy.local.compare import compare_databases
 from deploy.local.machine import wait_until
-from deploy.registers import pgbench, population
+from deploy.registers import pgbench
+from deploy.registers.catalogue import REGISTERS
+from tests.support.preflight_register import candidate
+from tests.support.reference_register import SCALE, Filled, damage, database, generated
 from tests.support.system import PlainPostgres
 
-
-@contextmanager
-def database(postgres: PlainPostgres) -> Iterator[str]:
-    name = f"register_{secrets.token_hex(4)}"
-    with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
-        yield postgres.dsn(name)
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+SNAPSHOTS = 20
+each_register = pytest.mark.parametrize("name", REGISTERS)
 
 
 @pytest.fixture
-def empty(postgres) -> Iterator[str]:
+def empty(postgres: PlainPostgres) -> Iterator[str]:
     with database(postgres) as dsn:
         yield dsn
 
 
 @pytest.fixture(scope="module")
-def register(postgres) -> Iterator[str]:
-    with database(postgres) as dsn:
-        generate(dsn, 1)
-        yield dsn
+def filled(postgres: PlainPostgres) -> Filled:
+    return Filled(postgres)
 
 
-def generate(dsn: str, seed: int) -> dict[str, int]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        return population.generate(connection, scale=0.02, seed=seed)
+@each_register
+def test_seed_decides_every_row(empty, name):
+    with psycopg.connect(empty, autocommit=True) as connection:
+        first = generated(connection, name, 7)
+        assert generated(connection, name, 7) == first
+        other = generated(connection, name, 8)
+    assert other.keys() == first.keys()
+    assert other != first
 
 
-def violations(dsn: str) -> dict[str, int]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        return population.violations(connection)
-
-
-def test_seed_decides_every_row(postgres, empty):
-    with database(postgres) as second:
-        assert generate(empty, 7) == generate(second, 7)
-        assert rows_that_differ(empty, second) == []
-
-
-def rows_that_differ(first: str, second: str) -> list[object]:
-    with psycopg.connect(first) as one, psycopg.connect(second) as other:
-        return [table for table in compare_databases(one, other) if not table.equal]
-
-
-def test_checks_hold_under_concurrent_writers(register):
-    with population.Workload(register, 3, 4, 0) as workload:
-        wait_until(lambda: len(workload.counters().actions) == 21, seconds=60, what="every action has happened")
-        assert violations(register) == {}
+@each_register
+def test_checks_hold_under_concurrent_writers(filled, name):
+    register, dsn = REGISTERS[name], filled.dsn(name)
+    every = {action.__name__ for action in register.actions}
+    assert len(every) == len(register.actions) >= 5
+    with (
+        register.workload(dsn, seed=3, writers=4, rate=0) as workload,
+        psycopg.connect(dsn, autocommit=True) as connection,
+    ):
+        snapshots, deadline = 0, time.monotonic() + 60
+        while (missing := every - workload.counters().actions.keys()) or snapshots < SNAPSHOTS:
+            assert register.violations(connection) == {}
+            snapshots += 1
+            assert time.monotonic() < deadline, f"never happened: {missing}; {workload.counters()}"
         done = workload.stop()
-    assert violations(register) == {}
-    assert done.rows > done.transactions > 100
+        assert register.violations(connection) == {}
+    assert done.rows >= done.transactions > len(every)
 
 
-@pytest.mark.parametrize(
-    ("damage", "check"),
-    [
-        (
-            """UPDATE population.person SET personal_code = '39901010000'
-               WHERE personal_code = (SELECT max(personal_code) FROM population.person)""",
-            "check_digits_agree",
-        ),
-        ("UPDATE population.person SET birth_date = birth_date - 1", "codes_tell_birth_and_sex"),
-        ("UPDATE population.parentage SET child_code = parent_code, parent_code = child_code", "parents_are_older"),
-        ("DELETE FROM population.residence", "the_living_reside_somewhere"),
-        ("DELETE FROM population.person", "links_lead_somewhere"),
-        ('INSERT INTO population.import_staging ("Zeile #") VALUES (1)', "staging_is_empty"),
-    ],
-)
-def test_check_finds_damage(register, damage, check):
-    with psycopg.connect(register) as connection, connection.transaction(force_rollback=True):
-        connection.execute("SET session_replication_role = replica")
-        connection.execute(damage.encode())
-        assert population.violations(connection)[check] > 0
+@each_register
+def test_each_check_finds_damage(filled, name):
+    register, broken = REGISTERS[name], damage(name)
+    assert broken.keys() == register.checks.keys()
+    with psycopg.connect(filled.dsn(name), autocommit=True) as connection:
+        for check, statement in broken.items():
+            with connection.transaction(force_rollback=True):
+                connection.execute("SET LOCAL session_replication_role = replica")
+                connection.execute(statement.encode())
+                assert register.violations(connection).get(check, 0) > 0, check
 
 
-def test_writers_survive_a_lost_connection(register):
-    with population.Workload(register, 3, 2, 50) as workload:
-        disconnect(register, "population workload", lambda: workload.counters().disconnected >= 2)
+def test_nothing_stands_in_the_way_of_replicating_them(postgres: PlainPostgres, tmp_path: Path):
+    """All in one database: each has a schema of its own."""
+    with candidate(postgres, tmp_path) as one:
+        with psycopg.connect(postgres.dsn(one.name), autocommit=True) as connection:
+            for register in REGISTERS.values():
+                register.generate(connection, scale=SCALE, seed=1)
+        one.prepare()
+        report = one.check()
+    assert report.is_prepared
+    assert [finding for finding in report.findings if finding.severity == "stop"] == []
+
+
+def test_writers_survive_a_lost_connection(filled):
+    dsn = filled.dsn("population")
+    with REGISTERS["population"].workload(dsn, seed=3, writers=2, rate=50) as workload:
+        disconnect(dsn, "population workload", lambda: workload.counters().disconnected >= 2)
         before = workload.counters().transactions
         wait_until(lambda: workload.counters().transactions > before, seconds=20, what="they write again")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from deploy.registers import population
+from deploy.registers.catalogue import REGISTERS
 from tests.support.odd_register import ACTIONS
 from tests.support.odd_register import connect as connect_odd
 from tests.support.scenario import ODD, POPULATION, Registers, wait_for
@@ -43,7 +43,7 @@ def test_standbys_equal_their_registers_and_a_planted_difference_is_seen(registe
             writers.wait_done(60)
             # Between two commits of the standby everything fits, as it does in the register at every moment.
             with psycopg.connect(registers.standby_dsn(POPULATION)) as standby:
-                assert population.violations(standby) == {}
+                assert REGISTERS[POPULATION].violations(standby) == {}
         wait_for(lambda: writers.odd.done.keys() == {action.__name__ for action in ACTIONS}, "every kind of work")
     assert writers.people.counters().rows > 0
     registers.assert_equal()

@@ -24,7 +24,8 @@ from deploy.local.compare import Comparison, compare
 from deploy.local.machine import LOOPBACK
 from deploy.local.processes import ROLES, embassy_script
 from deploy.local.system import LocalSystem
-from deploy.registers import population
+from deploy.registers.catalogue import REGISTERS
+from deploy.registers.workload import Workload
 from tests.support import odd_register
 from tests.support.odd_register import MARK, OddWorkload
 
@@ -67,7 +68,7 @@ class Registers:
             for database in (POPULATION, ODD_DATABASE):
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         with psycopg.connect(system.database_dsn(POPULATION)) as connection:
-            population.generate(connection, scale=SCALE, seed=1)
+            REGISTERS[POPULATION].generate(connection, scale=SCALE, seed=1)
         odd_register.create(system.database_dsn(ODD_DATABASE))
         with found.writers():
             system.add_register(POPULATION, tier=2)
@@ -79,7 +80,9 @@ class Registers:
     def writers(self, *, rate: float = 15.0) -> Iterator[Writers]:
         """People at work in both registers while the body runs."""
         self._seed += 1
-        people = population.Workload(self.system.database_dsn(POPULATION), self._seed, 2, rate)
+        people = REGISTERS[POPULATION].workload(
+            self.system.database_dsn(POPULATION), seed=self._seed, writers=2, rate=rate
+        )
         with people, OddWorkload(self.system.database_dsn(ODD_DATABASE), seed=self._seed, writers=2, rate=rate) as odd:
             yield Writers(people, odd)
 
@@ -190,7 +193,7 @@ class Registers:
 class Writers:
     """People at work."""
 
-    people: population.Workload
+    people: Workload
     odd: OddWorkload
     _before: tuple[int, int] = field(default=(0, 0))
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from deploy.registers.population.codes import check_digit, numbered, personal_code
+from deploy.registers.codes import check_digit, numbered, personal_code
 
 
 def test_check_digit_of_a_published_example():

@@ -1,11 +1,9 @@
-"""The population register: people, their codes, families, homes and papers, generated from a seed.
+"""The population register: people, their codes, families, homes and papers."""
 
-`generate` fills an empty database, `Workload` keeps several writers busy in it, `violations` counts what must never be
-seen in it.
-"""
+from deploy.registers.population.actions import ACTIONS
+from deploy.registers.population.generate import fill
+from deploy.registers.reference import Reference
 
-from deploy.registers.population.generate import generate
-from deploy.registers.population.invariants import violations
-from deploy.registers.population.workload import Workload
-
-__all__ = ["Workload", "generate", "violations"]
+REFERENCE = Reference(
+    name="population", purpose="people, their codes, families, homes and papers", fill=fill, actions=ACTIONS
+)

@@ -1,7 +1,7 @@
 """Everything that may happen in the register, with how often it does."""
 
+from deploy.registers.draws import Action
 from deploy.registers.population import life, office
-from deploy.registers.population.draws import Action
 
 ACTIONS: dict[Action, int] = {
     life.birth: 14,

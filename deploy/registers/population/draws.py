@@ -1,28 +1,9 @@
-"""What the actions of the workload have in common: drawing a person, a day, a place in the order of codes."""
+"""What the actions of the workload have in common: finding a person, giving a paper."""
 
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from random import Random
-from typing import TypeAlias
 
-from psycopg import Connection
-
-from deploy.registers.population.codes import personal_code
-from deploy.registers.population.people import REFERENCE_DAY
-
-Database: TypeAlias = Connection[tuple[object, ...]]
-Action: TypeAlias = Callable[[Database, Random], int]
-
-
-def run(db: Database, statement: str, values: tuple[object, ...]) -> int:
-    """Run one statement; return how many rows it touched."""
-    return max(0, db.execute(statement.encode(), values).rowcount)
-
-
-def any_code(rng: Random) -> str:
-    """A place in the order of codes to look from: births between 1931 and 2025."""
-    day = REFERENCE_DAY - timedelta(days=1 + rng.randrange(34_600))
-    return personal_code(day, rng.choice(("female", "male")), 0)
+from deploy.registers.draws import Database, any_code, recent_day, run
 
 
 def some_person(db: Database, rng: Random, *, lock: bool) -> str | None:
@@ -49,11 +30,6 @@ def _found(db: Database, first: str, last: str, *, lock: bool) -> str | None:
         (first, last),
     ).fetchone()
     return None if row is None else str(row[0])
-
-
-def recent_day(rng: Random) -> date:
-    """One of the last five hundred days."""
-    return REFERENCE_DAY - timedelta(days=rng.randrange(500))
 
 
 def issue(db: Database, rng: Random, person: str, kind: str) -> int:

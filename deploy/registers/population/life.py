@@ -10,10 +10,10 @@ from random import Random
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
-from deploy.registers.population import names
-from deploy.registers.population.codes import SERIALS, numbered, personal_code
-from deploy.registers.population.draws import Database, any_code, issue, recent_day, run, some_adult, some_person
-from deploy.registers.population.people import REFERENCE_DAY
+from deploy.registers import names
+from deploy.registers.codes import SERIALS, numbered, personal_code
+from deploy.registers.draws import REFERENCE_DAY, Database, any_code, recent_day, run
+from deploy.registers.population.draws import issue, some_adult, some_person
 
 
 def birth(db: Database, rng: Random) -> int:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
-from deploy.registers.population.codes import personal_code
+from deploy.registers.codes import personal_code
+from deploy.registers.draws import REFERENCE_DAY
 
-REFERENCE_DAY = date(2026, 1, 1)
-"""The day on which the register was made up."""
 _LIFE_DAYS = 95 * 365
 
 

@@ -1,7 +1,8 @@
-"""Several writers at once in a population register, until told to stop; they survive restarts of the database."""
+"""Several writers at once in a register, until told to stop; they survive restarts of the database."""
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from threading import Event, Lock, Thread
@@ -9,18 +10,25 @@ from typing import Self
 
 import psycopg
 
-from deploy.registers.population.actions import ACTIONS
-from deploy.registers.population.draws import Action, Database
+from deploy.registers.draws import Action, Database
 
 _RETRY_SECONDS = 0.5
 _SETTINGS = "-c lock_timeout=2s -c idle_in_transaction_session_timeout=30s"
+_REFUSALS = (
+    psycopg.errors.IntegrityError,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
     """What the writers have done so far.
 
-    `refused`: rolled back by a constraint, a lock or a deadlock, as happens in any busy register.
+    `actions`: by name, how often each changed something, or was rolled back by its own choice; those that found nothing
+    to do count as transactions only. `refused`: rolled back by a constraint, a lock or a deadlock, as happens in any
+    busy register.
     """
 
     transactions: int
@@ -33,8 +41,12 @@ class Counters:
 class Workload:
     """`writers` threads that together begin about `rate` transactions a second (0: as fast as they can)."""
 
-    def __init__(self, dsn: str, seed: int, writers: int, rate: float) -> None:
+    def __init__(
+        self, dsn: str, *, name: str, actions: Mapping[Action, int], seed: int, writers: int, rate: float
+    ) -> None:
         self._dsn = dsn
+        self._application = f"{name} workload"
+        self._actions = actions
         self._interval_seconds = writers / rate if rate > 0 else 0.0
         self._stopping = Event()
         self._lock = Lock()
@@ -42,7 +54,7 @@ class Workload:
         self._done: Counter[str] = Counter()
         self._failures: list[BaseException] = []
         self._threads = [
-            Thread(target=self._write, args=(Random(f"{seed}/{number}"),), name=f"writer-{number}")
+            Thread(target=self._write, args=(Random(f"{seed}/{number}"), number == 0), name=f"writer-{number}")
             for number in range(writers)
         ]
 
@@ -66,12 +78,12 @@ class Workload:
         self._stopping.set()
         for thread in self._threads:
             thread.join()
-        if self._failures:
-            raise self._failures[0]
         return self.counters()
 
     def counters(self) -> Counters:
-        """What was done so far."""
+        """What was done so far. Raises what a writer failed with, if one did."""
+        if self._failures:
+            raise self._failures[0]
         with self._lock:
             counts = self._counts
             return Counters(
@@ -82,39 +94,42 @@ class Workload:
                 actions=dict(self._done),
             )
 
-    def _write(self, rng: Random) -> None:
+    def _write(self, rng: Random, is_first: bool) -> None:  # noqa: FBT001 - a thread's argument
+        # One writer begins with each kind once, so that a short run has seen all of them.
+        remaining = rng.sample(list(self._actions), len(self._actions)) if is_first else []
         try:
             while not self._stopping.is_set():
                 try:
                     with psycopg.connect(
-                        self._dsn, autocommit=True, application_name="population workload", options=_SETTINGS
+                        self._dsn, autocommit=True, application_name=self._application, options=_SETTINGS
                     ) as db:
-                        self._act(db, rng)
+                        self._act(db, rng, remaining)
                 except psycopg.OperationalError:
                     self._count("disconnected")
                     self._stopping.wait(_RETRY_SECONDS)
         except BaseException as failure:  # noqa: BLE001 - raised again by stop()
             self._failures.append(failure)
 
-    def _act(self, db: Database, rng: Random) -> None:
-        actions, weights = list(ACTIONS), list(ACTIONS.values())
+    def _act(self, db: Database, rng: Random, remaining: list[Action]) -> None:
+        actions, weights = list(self._actions), list(self._actions.values())
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
-            self._perform(db, rng, rng.choices(actions, weights)[0])
+            self._perform(db, rng, remaining.pop() if remaining else rng.choices(actions, weights)[0])
             due = max(due + self._interval_seconds, time.monotonic() - 1.0)
 
     def _perform(self, db: Database, rng: Random, action: Action) -> None:
-        rows = 0
+        rows: int | None = None
         try:
             with db.transaction():
                 rows = action(db, rng)
-        except (psycopg.errors.IntegrityError, psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+        except _REFUSALS:
             self._count("refused")
         else:
             with self._lock:
                 self._counts["transactions"] += 1
-                self._counts["rows"] += rows
-                self._done[action.__name__] += 1
+                self._counts["rows"] += rows or 0
+                if rows != 0:
+                    self._done[action.__name__] += 1
 
     def _count(self, name: str) -> None:
         with self._lock:
