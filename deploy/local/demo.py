@@ -125,7 +125,7 @@ class _Demo:
         self._tell(
             "Two registers at home",
             f"population: people, homes, families, papers (about {SCALES['population'] * 225_000:,.0f} rows)",
-            f"pgbench: a bank nobody made for this (about {SCALES['pgbench'] * 100_000:,.0f} accounts), its own clients",
+            f"pgbench: a bank nobody made for this ({SCALES['pgbench'] * 100_000:,.0f} accounts), its own clients",
         )
         for name in NAMES:
             fill_reference(self.system, name, SCALES[name])
