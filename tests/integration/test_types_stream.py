@@ -24,7 +24,7 @@ TINY = 3_000
 LARGE = 5_000_000
 TRUNCATED = sql.SQL(", ").join(
     sql.Identifier("shapes", name)
-    for name in ("tray", "tray_page", "tray_note", "bag", "entry_1_a", "entry_1_b", "entry_rest", "counter")
+    for name in ("tray", "tray_page", "tray_note", "bag", "wander", "entry_1_a", "entry_1_b", "entry_rest", "counter")
 )
 
 

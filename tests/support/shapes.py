@@ -163,6 +163,33 @@ def truncate(db: Database, rng: Random) -> None:
     db.execute("INSERT INTO tray_note VALUES (NULL, 'after')")
 
 
+def rekey(db: Database, rng: Random) -> None:
+    """A table loses its key and gets it back, or another replica identity, between changes of its rows."""
+    db.execute("SELECT FROM clock FOR UPDATE")  # Before the table, or this and another one's digest lock each other.
+    touch = "UPDATE wander SET n = n + 1 WHERE id %% 5 = %s"
+    db.execute(touch, (rng.randrange(5),))
+    has_key = db.execute("SELECT FROM pg_constraint WHERE conname = 'wander_pkey'").fetchone() is not None
+    if has_key:
+        db.execute("ALTER TABLE wander DROP CONSTRAINT wander_pkey")
+        db.execute("INSERT INTO wander SELECT * FROM wander WHERE id %% 4 = %s", (rng.randrange(4),))
+        one = "(SELECT ctid FROM wander WHERE id = %s LIMIT 1)"
+        db.execute(f"UPDATE wander SET n = -1 WHERE ctid = {one}".encode(), (rng.randrange(1, 31),))
+        db.execute(f"DELETE FROM wander WHERE ctid = {one}".encode(), (rng.randrange(1, 31),))
+    else:
+        db.execute("DELETE FROM wander w USING wander o WHERE w.id = o.id AND w.ctid > o.ctid")
+        db.execute("ALTER TABLE wander ADD PRIMARY KEY (id)")
+    db.execute(touch, (rng.randrange(5),))
+    identities = (
+        ("DEFAULT", "FULL", "NOTHING") if has_key else ("DEFAULT", "FULL", "NOTHING", "USING INDEX wander_pkey")
+    )
+    db.execute(f"ALTER TABLE wander REPLICA IDENTITY {rng.choice(identities)}".encode())
+    db.execute(touch, (rng.randrange(5),))
+    db.execute("UPDATE wander SET id = (id + 40) %% 80, doc = left(doc, -1) WHERE id = %s", (rng.randrange(1, 31),))
+    db.execute("DELETE FROM wander WHERE id = %s", (rng.randrange(1, 31),))
+    insert = "INSERT INTO wander SELECT %s, 0, repeat(md5(%s::text), 90) ON CONFLICT DO NOTHING"
+    db.execute(insert, (rng.randrange(1, 31), rng.random()))
+
+
 def nothing(db: Database, rng: Random) -> None:
     """A transaction that writes nothing of its own but the journal, after much that was thought better of."""
     with db.transaction(force_rollback=True):
@@ -171,7 +198,7 @@ def nothing(db: Database, rng: Random) -> None:
 
 
 ACTIONS: Final[tuple[Callable[[Database, Random], None], ...]] = (
-    savepoints, copy_rows, merge, cascade, swap, one_row, rotate, move, truncate, nothing,
+    savepoints, copy_rows, merge, cascade, swap, one_row, rotate, move, truncate, rekey, nothing,
 )  # fmt: skip
 
 

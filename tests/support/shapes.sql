@@ -40,6 +40,8 @@ ALTER TABLE ring ALTER doc SET STORAGE EXTERNAL;
 CREATE TABLE counter (id integer PRIMARY KEY, n bigint NOT NULL, doc text);
 ALTER TABLE counter ALTER doc SET STORAGE EXTERNAL;
 CREATE TABLE bag (a integer, b text);
+CREATE TABLE wander (id integer PRIMARY KEY, n integer NOT NULL DEFAULT 0, doc text);
+ALTER TABLE wander ALTER doc SET STORAGE EXTERNAL;
 
 -- Partitions in partitions, and a row that moves between them.
 CREATE TABLE entry (id integer, at integer, part text, doc text, PRIMARY KEY (id, at, part)) PARTITION BY RANGE (at);
@@ -71,6 +73,7 @@ INSERT INTO shift SELECT n % 4, int4range(n * 10, n * 10 + 10) FROM generate_ser
 INSERT INTO ring SELECT n, n + 0.5, repeat(md5(n::text), 90) FROM generate_series(1, 30) n;
 INSERT INTO counter SELECT n, 0, repeat(md5(n::text), 90) FROM generate_series(1, 10) n;
 INSERT INTO bag SELECT n % 5, 'b' FROM generate_series(1, 40) n;
+INSERT INTO wander SELECT n, 0, repeat(md5(n::text), 90) FROM generate_series(1, 30) n;
 INSERT INTO entry SELECT n, n, CASE WHEN n % 2 = 0 THEN 'a' ELSE 'b' END, repeat(md5(n::text), 90) FROM generate_series(1, 220, 3) n;
 
 -- The text of every row of every table that counts, in one number.
@@ -80,8 +83,8 @@ DECLARE
     part text;
     whole text := '';
 BEGIN
-    FOREACH one IN ARRAY '{owner,parcel,building,trail,seat,rank,booking,shift,ring,counter,bag,entry_1_a,entry_1_b,
-                           entry_2,entry_rest,tray,tray_page,tray_note}'::text[] LOOP
+    FOREACH one IN ARRAY '{owner,parcel,building,trail,seat,rank,booking,shift,ring,counter,bag,wander,entry_1_a,
+                           entry_1_b,entry_2,entry_rest,tray,tray_page,tray_note}'::text[] LOOP
         EXECUTE format('SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C"), %L)) FROM shapes.%I t',
                        '', btrim(one)) INTO part;
         whole := whole || btrim(one) || ' ' || left(part, 6) || ' ';
