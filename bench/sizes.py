@@ -1,6 +1,6 @@
 """Sizes: what large transactions, large values, backlogs, many tables and many registers cost; prints JSON lines.
 
-    python -m bench.sizes [transaction|values|backlog|tables|registers|idle|latency ...]
+    python -m bench.sizes [transaction|huge|values|backlog|tables|registers|idle|latency ...]
 
 Each scenario runs on a whole system of its own. Figures of memory are the kernel's count of the most resident memory
 of a process (VmHWM); afterwards every row of the standby is compared with the source.
@@ -10,7 +10,6 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import psycopg
@@ -18,7 +17,18 @@ import psycopg
 from deploy.local.processes import CONNECT
 from deploy.local.system import LocalSystem
 from tests.support.scenario import Registers, wait_for
-from tests.support.sizes import IMAGE, LETTER, Use, make_register, measured, run
+from tests.support.sizes import (
+    IMAGE,
+    LETTER,
+    WAIT_SECONDS_MAX,
+    Use,
+    arrive,
+    equal,
+    make_register,
+    measured,
+    run,
+    shown,
+)  # fmt: skip
 from tests.support.system import local_system
 
 NAME = "sizes"
@@ -32,31 +42,6 @@ INSERT INTO ledger SELECT g, 'holder ' || g % 977, md5(g::text), g % 100000, now
 FROM generate_series({first}, {last}) g
 """
 SCAN = "CREATE TABLE scan (id int PRIMARY KEY, image bytea, letter text, shown int NOT NULL DEFAULT 0)"
-WAIT_SECONDS_MAX = 900.0
-
-
-def shown(use: dict[str, Use]) -> FIGURES:
-    return {name: asdict(one) for name, one in use.items()}
-
-
-def arrive(registers: Registers) -> float:
-    """Seconds until what was written before arrives."""
-    began = time.time()
-
-    def is_there() -> bool:
-        return all((lag := registers.lag(name)) is not None and time.time() - lag > began for name in registers.names)
-
-    return wait_for(is_there, registers.trouble, seconds=WAIT_SECONDS_MAX)
-
-
-def equal(registers: Registers) -> int:
-    rows = 0
-    for name in registers.names:
-        found = registers.compare(name)
-        assert found.equal, found.differences
-        rows += found.rows
-    assert registers.stops() == {}
-    return rows
 
 
 def transaction(system: LocalSystem, rows: int) -> FIGURES:
@@ -78,6 +63,23 @@ def transaction(system: LocalSystem, rows: int) -> FIGURES:
     run(registers, NAME, ROWS.format(first=1, last=1000))
     made["compared"] = equal(registers)
     return made
+
+
+def huge(system: LocalSystem, rows: int) -> FIGURES:
+    """One transaction that inserts so many rows, changes every fifth of them and deletes every seventh."""
+    registers = make_register(system, NAME, LEDGER)
+    use: dict[str, Use] = {}
+    statements = (
+        ROWS.format(first=1, last=rows),
+        "UPDATE ledger SET state = state + 1, note = 'x' WHERE id % 5 = 0",
+        "DELETE FROM ledger WHERE id % 7 = 0",
+    )
+    with measured(system, use, "forward", "receive", CONNECT):
+        home = run(registers, NAME, "; ".join(statements))
+        seconds = arrive(registers, seconds=4 * WAIT_SECONDS_MAX)
+    made = {"rows": rows, "home_seconds": round(home), "then_seconds": round(seconds)} | shown(use)
+    print(json.dumps(made), flush=True)
+    return made | {"compared": equal(registers)}
 
 
 def wide(system: LocalSystem, rows: int) -> FIGURES:
@@ -275,6 +277,7 @@ def idle(system: LocalSystem, seconds: float) -> FIGURES:
 
 SCENARIOS: dict[str, Callable[[LocalSystem], FIGURES]] = {
     "transaction": lambda system: transaction(system, 1_000_000),
+    "huge": lambda system: huge(system, 5_000_000),
     "wide": lambda system: wide(system, 100_000),
     "values": values,
     "backlog": lambda system: backlog(system, 10_000_000),

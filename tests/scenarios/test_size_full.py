@@ -23,7 +23,7 @@ def measure(scenario: str) -> dict[str, Any]:
         return SCENARIOS[scenario](system)
 
 
-@pytest.mark.parametrize("scenario", ["transaction", "wide", "backlog", "tables"])
+@pytest.mark.parametrize("scenario", ["transaction", "huge", "wide", "backlog", "tables"])
 def test_many_rows_and_many_tables_pass_in_bounded_memory(scenario):
     found = measure(scenario)
     parts = [found, *(part for part in found.values() if isinstance(part, dict))]

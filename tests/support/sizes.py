@@ -6,21 +6,22 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg import sql
 
 from deploy.local.system import LocalSystem
-from tests.support.scenario import Registers
+from tests.support.scenario import Registers, wait_for
 
 RECEIVE_MB_MAX: Final = 400
 FORWARD_MB_MAX: Final = 250
 IMAGE: Final = "(SELECT string_agg(decode(md5(g::text || '{salt}'), 'hex'), '') FROM generate_series(1, {size} / 16) g)"
 """SQL: bytes that cannot be compressed."""
 LETTER: Final = "(SELECT string_agg(md5(g::text || '{salt}'), '') FROM generate_series(1, {size} / 32) g)"
+WAIT_SECONDS_MAX: Final = 900.0
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -112,3 +113,29 @@ def assert_small(found: dict[str, Use]) -> None:
     """The promised bounds."""
     assert found["receive"].peak_mb < RECEIVE_MB_MAX, found
     assert found["forward"].peak_mb < FORWARD_MB_MAX, found
+
+
+def shown(use: dict[str, Use]) -> dict[str, Any]:
+    """As it is printed."""
+    return {name: asdict(one) for name, one in use.items()}
+
+
+def arrive(registers: Registers, *, seconds: float = WAIT_SECONDS_MAX) -> float:
+    """Seconds until what was written before arrives."""
+    began = time.time()
+
+    def is_there() -> bool:
+        return all((lag := registers.lag(name)) is not None and time.time() - lag > began for name in registers.names)
+
+    return wait_for(is_there, registers.trouble, seconds=seconds)
+
+
+def equal(registers: Registers) -> int:
+    """Rows that were compared as text, all equal."""
+    rows = 0
+    for name in registers.names:
+        found = registers.compare(name)
+        assert found.equal, found.differences
+        rows += found.rows
+    assert registers.stops() == {}
+    return rows
