@@ -141,21 +141,18 @@ class Assembler:
     def _capture(self, run: int, first_n: int, values: Sequence[bytes], offset: int) -> None:
         """stream-v1 section 2."""
         if self._run is None or run > self._run:
-            if first_n != 1:
-                self._join(run, first_n)
-            self._run, self._n, self._is_suspended = run, first_n - 1, False
+            self._is_suspended = first_n != 1 and not self._joins(run, first_n)
+            self._run, self._n = run, first_n - 1
             self._transactions.is_past = False
         elif run < self._run:
             self.counts.stale += len(values)
             return
-        elif self._is_suspended:
+        elif first_n > self._n + 1:
+            self._is_suspended = True
+        if self._is_suspended:
             self.counts.suspended += len(values)
             return
-        elif first_n != self._n + 1:
-            if first_n > self._n + 1:
-                self._is_suspended = True
-                self.counts.suspended += len(values)
-                return
+        if first_n != self._n + 1:
             seen = self._n + 1 - first_n
             self.counts.repeated += min(seen, len(values))
             if seen >= len(values):
@@ -168,14 +165,21 @@ class Assembler:
         self._transactions.stretch(self._lane_offset, run, offset - first_n, self._timeline, size)
         self._records(values, offset, is_first=first_n == 1)
 
-    def _join(self, run: int, first_n: int) -> None:
-        """Go on in the middle of a session, which only a generation does that has seen no transaction yet."""
-        if not self._joins_run or self._transactions.has_ended:
-            raise refusals.RunWithoutMarker(
-                f"session {SessionNumber(run)} begins with record {first_n}", remedy=refusals.NEW_GENERATION
-            )
-        self._transactions.discard()
-        self._transactions.is_before_first_begin = True
+    def _joins(self, run: int, first_n: int) -> bool:
+        """Go on in the middle of a session, which only a generation does that has seen no transaction yet.
+
+        False where the marker was lost with the end of home's log: the next marker shows whether that left a gap.
+        """
+        transactions = self._transactions
+        if self._joins_run and not transactions.has_ended:
+            transactions.discard()
+            transactions.is_before_first_begin = True
+            return True
+        if transactions.incarnation != transactions.incarnation_of_end:
+            return False
+        raise refusals.RunWithoutMarker(
+            f"session {SessionNumber(run)} begins with record {first_n}", remedy=refusals.NEW_GENERATION
+        )
 
     def _records(self, values: Sequence[bytes], offset: int, *, is_first: bool) -> None:
         """stream-v1 section 5."""

@@ -24,6 +24,7 @@ from pipelines.chunks import ForwardApp, subscribe
 from pipelines.contracts import Contracts, make_home_topics, topics_of
 from pipelines.forwarder import Forwarder
 from pipelines.membership import Membership, membership, work_folder
+from pipelines.precedence import Precedence
 from pipelines.session import Session
 from pipelines.wiring import in_thread, ports_of
 
@@ -47,9 +48,13 @@ def build_app(live: LiveSite, member: Membership) -> ForwardApp:
         raise ConfigError("the forwarder runs at the home site", remedy="choose home's folder: --site FOLDER")
     keys = load_home_keys(site.keys, site=site.name)
     app = ForwardApp(_group(site), **_settings(site, member.name))
+    precedence = Precedence(clock=time.monotonic)
     app.forwarder = Forwarder(
         lambda register, partition: Session(
-            register, ports_of(app, site, keys, partition), limits_of_one_of(len(live.site.registers))
+            register,
+            ports_of(app, site, keys, partition),
+            limits_of_one_of(len(live.site.registers)),
+            precedence=precedence,
         ),
         lambda error: _crash(app, error),
     )

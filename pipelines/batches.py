@@ -6,7 +6,9 @@
 3. Never more than `in_flight_max` envelopes or `in_flight_bytes_max` bytes unacknowledged: memory stays bounded when
    the embassy cannot be reached.
 4. An envelope holds at most `records_max` records and `bytes_max` bytes; a single larger record travels alone.
-5. A `SnapshotBegin` is the first record of its envelope, because it is the first record of its epoch (envelope-v1).
+5. While the link has room for fewer bytes than that, an envelope holds no more: another's turn is not delayed
+   (pipelines.precedence). What a register may publish is counted before compression, so it is rather less.
+6. A `SnapshotBegin` is the first record of its envelope, because it is the first record of its epoch (envelope-v1).
 
 There is no linger: no rule waits for time to pass.
 """
@@ -130,19 +132,20 @@ class Collector:
         self._records.clear()
         self._size = 0
 
-    def take(self, in_flight: InFlight) -> Batch | None:
-        """The next batch, or None when the rules say to wait."""
+    def take(self, in_flight: InFlight, bytes_free: int | None = None) -> Batch | None:
+        """The next batch, or None when the rules say to wait; `bytes_free` is what the link has room for."""
         limits = self._limits
-        if not self._records:
+        if not self._records or bytes_free == 0:
             return None
+        bytes_max = limits.bytes_max if bytes_free is None else min(bytes_free, limits.bytes_max)
         if in_flight.envelopes >= limits.in_flight_max or in_flight.size >= limits.in_flight_bytes_max:
             return None
-        is_full = len(self._records) >= limits.records_max or self._size >= limits.bytes_max
+        is_full = len(self._records) >= limits.records_max or self._size >= bytes_max
         if in_flight.envelopes >= limits.in_flight_soft and not is_full:
             return None
-        return self._cut()
+        return self._cut(bytes_max)
 
-    def _cut(self) -> Batch:
+    def _cut(self, bytes_max: int) -> Batch:
         waiting, limits = self._records, self._limits
         taken: list[Record] = []
         schemas: list[bytes] = []
@@ -152,7 +155,7 @@ class Collector:
             record = waiting[0]
             _, key, value = record
             grown = size + len(value) + KEY_SIZE
-            if taken and (grown > limits.bytes_max or (key[0] == ORIGIN_SNAPSHOT and is_snapshot_begin(key))):
+            if taken and (grown > bytes_max or (key[0] == ORIGIN_SNAPSHOT and is_snapshot_begin(key))):
                 break
             if value[:PREFIX_SIZE] == _SCHEMA_PREFIX:
                 schemas.append(value)

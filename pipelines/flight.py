@@ -16,6 +16,7 @@ from data_embassy import log, metrics
 from data_embassy.config import Register
 from pipelines.batches import Batch, InFlight
 from pipelines.ports import Output
+from pipelines.precedence import Precedence, Ticket, Turn
 
 CLOSE_SECONDS: Final = 1.0
 KEPT_ENVELOPES: Final = 8
@@ -36,17 +37,20 @@ class LaneRewound(Exception):
 class _Sent:
     batch: Batch
     size: int
+    ticket: Ticket
     acknowledged: asyncio.Future[int]
 
 
 class Flight:
     """What one register has published since it found its place."""
 
-    def __init__(self, register: Register, changed: Callable[[], None]) -> None:
+    def __init__(self, register: Register, changed: Callable[[], None], precedence: Precedence) -> None:
         self.acknowledged_end: int | None = None
         """First home offset that the embassy has not acknowledged."""
         self._register = register
         self._changed = changed
+        self._precedence = precedence
+        self._turn: Turn | None = None
         self._lane_offset = -1
         self._sent: deque[_Sent] = deque()
         self._kept: deque[int] = deque(maxlen=KEPT_ENVELOPES)
@@ -66,9 +70,23 @@ class Flight:
         """First home offset that the last envelopes hold, known once enough of them were acknowledged."""
         return min(self._kept) if len(self._kept) == KEPT_ENVELOPES else None
 
+    @property
+    def is_held(self) -> bool:
+        """True while registers of higher tiers have the link."""
+        return self._turn is not None and self._turn.is_held
+
+    def bytes_free(self, *, is_waiting: bool) -> int | None:
+        """How many bytes may be published now, None for any number; `is_waiting` says that there are some."""
+        assert self._turn is not None
+        if is_waiting:
+            return self._precedence.bytes_free(self._turn)
+        self._precedence.content(self._turn)
+        return None
+
     def open(self, output: Output, next_offset: int) -> None:
         """Begin at a place."""
         self._output, self.acknowledged_end, self._lane_offset = output, next_offset, -1
+        self._turn = self._precedence.join(self._register.tier, self._changed)
         self._count()
 
     async def publish_epoch(self, envelope: bytes) -> int | None:
@@ -79,9 +97,11 @@ class Flight:
 
     def publish(self, batch: Batch, envelope: bytes) -> None:
         """Publish the envelope of a batch."""
+        assert self._turn is not None
+        ticket = self._precedence.sent(self._turn, len(envelope))
         acknowledged = self._publish(envelope)
         acknowledged.add_done_callback(lambda _: self._changed())
-        self._sent.append(_Sent(batch, len(envelope), acknowledged))
+        self._sent.append(_Sent(batch, len(envelope), ticket, acknowledged))
         self._count()
 
     def settle(self) -> None:
@@ -89,6 +109,8 @@ class Flight:
         while self._sent and self._sent[0].acknowledged.done():
             sent = self._sent.popleft()
             self._reach(sent.acknowledged.result())
+            if self._turn is not None:
+                self._precedence.acknowledged(self._turn, sent.ticket)
             self.acknowledged_end = sent.batch.last_offset + 1
             self._kept.append(sent.batch.first_offset)
             self._measure(sent)
@@ -99,6 +121,9 @@ class Flight:
             if not sent.acknowledged.cancel() and not sent.acknowledged.cancelled():
                 sent.acknowledged.exception()  # Its cause was seen already, or does not matter any more.
         self._sent.clear()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            self._precedence.leave(turn)
         output, self._output = self._output, None
         if output is not None:
             await output.close(wait_seconds=CLOSE_SECONDS)

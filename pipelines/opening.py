@@ -73,17 +73,21 @@ class Opening:
             lane = Bounds(low=lane.low, end=min(lane.end, below))
         tail = self._newest(lane)
         if tail is None:
-            return first_start(home)
+            return first_start(home, self._key_at(home.low, home))
         try:
             check_not_trimmed(tail, home)
         except HomeGap:
             begins_at = self._snapshot_begin(max(home.low, tail.last_offset + 1), home.end)
             if begins_at is None:
                 raise
-            return past_gap(incarnation=self.new_incarnation(tail.incarnation), snapshot_begin=begins_at)
+            return past_gap(
+                incarnation=self.new_incarnation(tail.incarnation),
+                snapshot_begin=begins_at,
+                following=self._key_at(begins_at, home),
+            )
         records = self._agreeing_records(tail, home)
         if records is not None:
-            return go_on(tail, records)
+            return go_on(tail, records, self._key_at(tail.last_offset + 1, home))
         return self._rewritten(tail, lane, home)
 
     def _newest(self, lane: Bounds) -> Covered | None:
@@ -132,6 +136,9 @@ class Opening:
     def _home_records(self, first: int, last: int) -> list[Record]:
         return [(offset, key or b"", value or b"") for offset, key, value in self.home.read(first, last)]
 
+    def _key_at(self, offset: int, home: Bounds) -> bytes | None:
+        return self._home_records(offset, offset)[0][1] if home.low <= offset < home.end else None
+
     def _snapshot_begin(self, first: int, end: int) -> int | None:
         found = (offset for offset, key, _ in self.home.read(first, end - 1) if key and is_snapshot_begin(key))
         return next(found, None)
@@ -150,13 +157,10 @@ class Opening:
 
         last_agreeing(lane.low, lane.end, agrees)
         agreeing, records = best if best is not None else (None, [])
-        following = None
-        if agreeing is not None and agreeing.last_offset + 1 < home.end:
-            following = self._home_records(agreeing.last_offset + 1, agreeing.last_offset + 1)[0]
         return begin_again(
             incarnation=self.new_incarnation(tail.incarnation),
             agreeing=agreeing,
             records=records,
-            following=following,
+            following=self._key_at(home.low if agreeing is None else agreeing.last_offset + 1, home),
             home=home,
         )

@@ -7,6 +7,7 @@ not understood stops this register alone. Everything else is a fault of the proc
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final
@@ -20,6 +21,7 @@ from pipelines.flight import Flight, LaneRewound
 from pipelines.forward import Way
 from pipelines.numbering import HomeGap, Numbering, admit
 from pipelines.ports import Ports
+from pipelines.precedence import Precedence
 from pipelines.stops import Stop
 from pipelines.tail import Start
 
@@ -46,7 +48,9 @@ class LookAgain(Exception):
 class Session:
     """Forwards one register. `run` does all the work; the other methods are called between its steps."""
 
-    def __init__(self, register: Register, ports: Ports, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self, register: Register, ports: Ports, limits: Limits = LIMITS, *, precedence: Precedence | None = None
+    ) -> None:
         self.register = register
         self.state = State.OPENING
         self.reading = 0
@@ -58,13 +62,13 @@ class Session:
         self._collector = Collector(limits)
         self._numbering = Numbering()
         self._changed = asyncio.Event()
-        self._flight = Flight(register, self._changed.set)
+        self._flight = Flight(register, self._changed.set, precedence or Precedence(clock=time.monotonic))
         self._retry = asyncio.Event()
         self._failure: Exception | None = None
         self._doubted: int | None = None
         """Home offset where numbers do not continue: looked at once everything before it is acknowledged."""
-        self._trusted: int | None = None
-        """Such an offset that was looked at."""
+        self._trusted: tuple[int, bytes | None] = (-1, None)
+        """The place that was looked at, and the key of the record that stood there."""
         self._reseek_from: int | None = None
         """Home offset that a chunk jumped over; the second time it is a gap."""
         self._needs_seek = False
@@ -84,6 +88,11 @@ class Session:
     def is_full(self) -> bool:
         """True while chunks are not wanted because enough wait."""
         return self._is_reading and not self._collector.has_room
+
+    @property
+    def is_held(self) -> bool:
+        """True while registers of higher tiers have the link."""
+        return self._flight.is_held
 
     @property
     def acknowledged_end(self) -> int | None:
@@ -120,7 +129,7 @@ class Session:
             return
         if not fresh:
             return
-        if expected != self._trusted and not self._numbering.continues(fresh[0][1]):
+        if self._trusted != fresh[0][:2] and not self._numbering.continues(fresh[0][1]):
             self._doubted = expected
         else:
             self._numbering.advance(fresh)
@@ -176,7 +185,6 @@ class Session:
         self.state = State.OPENING
         self.reading += 1
         self._collector.clear()
-        doubted = self._doubted
         self._failure, self._doubted, self._needs_seek = None, None, False
         self._schemas = dict.fromkeys(await self._ports.load_schemas(self.register))
         start = await self._ports.find_start(self.register, self._lane_below)
@@ -191,9 +199,9 @@ class Session:
         if start.restarts_connector:
             await self._ports.restart_connector(self.register)
         self._numbering = start.numbering
-        # Only a place that was looked at because of a doubt is trusted: between the look and the first read the home
-        # topic may have been cut and have grown again.
-        self._trusted = start.next_offset if start.is_rewritten or doubted == start.next_offset else None
+        # Only the very record that was looked at is trusted: before the first read the home topic may have been cut and
+        # have grown again.
+        self._trusted = start.next_offset, start.following
         self.next_offset = start.next_offset
         self.incarnation, self._lane_below = start.incarnation, None
         self._flight.open(self._ports.output(), start.next_offset)
@@ -221,7 +229,8 @@ class Session:
             if self._needs_seek:
                 await self._seek_again()
             was_full = self.is_full
-            batch = self._collector.take(self._flight.load)
+            free = self._flight.bytes_free(is_waiting=bool(self._collector))
+            batch = self._collector.take(self._flight.load, free)
             if was_full and self.is_ready:
                 self._ports.became_ready()
             if batch is not None:

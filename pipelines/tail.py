@@ -8,7 +8,8 @@ The lane itself says how far it got; Kafka's and Faust's own offsets are hints.
 3. Different, or the home topic ends before: the home topic was rewritten. A new incarnation begins behind the last
    envelope that still agrees; without one it begins where the home topic begins.
 4. When the record behind that point is known to continue the numbers, nothing was lost. Otherwise the connector is
-   restarted: its next session marker must leave no gap, which the embassy checks.
+   restarted: its next session marker must leave no gap, which the embassy checks. The session takes an unexpected
+   number there only from the very record that was looked at: the topic may be cut again before it is read.
 5. Records that were trimmed before they could be compared or sealed are a gap: the register stops. It goes on, in a new
    incarnation, once a snapshot began behind the gap: a generation needs nothing from before.
 """
@@ -50,6 +51,8 @@ class Start:
     numbering: Numbering
     is_rewritten: bool = False
     restarts_connector: bool = False
+    following: bytes | None = None
+    """Key of the record at `next_offset` when it was looked at; None when there was none yet."""
 
 
 def newest(envelopes: Iterable[Covered]) -> Covered | None:
@@ -72,14 +75,19 @@ def check_not_trimmed(tail: Covered, home: Bounds) -> None:
         )
 
 
-def first_start(home: Bounds) -> Start:
+def first_start(home: Bounds, following: bytes | None) -> Start:
     """An empty lane begins where the home topic begins."""
-    return Start(next_offset=home.low, incarnation=1, numbering=Numbering())
+    return Start(next_offset=home.low, incarnation=1, numbering=Numbering(), following=following)
 
 
-def go_on(tail: Covered, records: Sequence[Record]) -> Start:
+def go_on(tail: Covered, records: Sequence[Record], following: bytes | None) -> Start:
     """Rule 2: the tail agrees with its home `records`."""
-    return Start(next_offset=tail.last_offset + 1, incarnation=tail.incarnation, numbering=Numbering(records))
+    return Start(
+        next_offset=tail.last_offset + 1,
+        incarnation=tail.incarnation,
+        numbering=Numbering(records),
+        following=following,
+    )
 
 
 def begin_again(
@@ -87,24 +95,31 @@ def begin_again(
     incarnation: int,
     agreeing: Covered | None,
     records: Sequence[Record],
-    following: Record | None,
+    following: bytes | None,
     home: Bounds,
 ) -> Start:
     """Rules 3 and 4: a new incarnation behind the last agreeing envelope, which covers the home `records`."""
     numbering = Numbering(records)
-    is_continued = agreeing is not None and following is not None and numbering.continues(following[1])
+    is_continued = agreeing is not None and following is not None and numbering.continues(following)
     return Start(
         next_offset=home.low if agreeing is None else agreeing.last_offset + 1,
         incarnation=incarnation,
         numbering=numbering,
         is_rewritten=True,
         restarts_connector=not is_continued,
+        following=following,
     )
 
 
-def past_gap(*, incarnation: int, snapshot_begin: int) -> Start:
+def past_gap(*, incarnation: int, snapshot_begin: int, following: bytes | None) -> Start:
     """Rule 5: go on with the snapshot behind the gap."""
-    return Start(next_offset=snapshot_begin, incarnation=incarnation, numbering=Numbering(), is_rewritten=True)
+    return Start(
+        next_offset=snapshot_begin,
+        incarnation=incarnation,
+        numbering=Numbering(),
+        is_rewritten=True,
+        following=following,
+    )
 
 
 def last_agreeing(low: int, end: int, agrees: Callable[[int], bool]) -> int | None:

@@ -25,11 +25,13 @@ def assembler(start: StandbyPosition = START, **options: Any) -> Assembler:
     return Assembler(start, schemas=(), **options)
 
 
-def feed(target: Assembler, log: list[tuple[bytes, bytes]], *, first: int = 0, lane_offset: int = 0) -> None:
+def feed(
+    target: Assembler, log: list[tuple[bytes, bytes]], *, first: int = 0, lane_offset: int = 0, incarnation: int = 1
+) -> None:
     """Feed records one by one, each a run of its own."""
     for at, (key, value) in enumerate(log, first):
         run = Run(*RecordKey.unpack(key), 1)
-        target.feed(incarnation=1, lane_offset=lane_offset, first_offset=at, runs=[run], values=[value])
+        target.feed(incarnation=incarnation, lane_offset=lane_offset, first_offset=at, runs=[run], values=[value])
 
 
 def taken(target: Assembler) -> Group:
@@ -159,6 +161,23 @@ def test_session_without_marker_stops(source):
     source.session(confirmed=START.last_end)
     with pytest.raises(refusals.RunWithoutMarker):
         feed(target, source.log[-1:])
+
+
+def test_session_whose_marker_was_lost_with_the_end_of_homes_log_waits_for_the_next(source):
+    first = source.commit(insert(1, "a"))
+    seen = len(source.log)
+    source.session(confirmed=START.last_end)
+    second = source.commit(insert(2, "b"))
+    begin = len(source.log)
+    source.session(confirmed=first)
+    source.commit(insert(2, "b"), lsn=second)
+    target = assembler()
+    feed(target, source.log[:seen])
+    feed(target, source.log[seen + 1 : begin], incarnation=2, first=seen)
+    assert lsns(target) == [first]
+    assert target.counts.suspended == begin - seen - 1
+    feed(target, source.log[begin:], incarnation=2, first=begin - 1)
+    assert lsns(target) == [second]
 
 
 def test_first_record_that_is_no_marker_stops():

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faust.types import TP
@@ -126,7 +127,7 @@ class World:
         )
 
 
-def start(at: int, **more: bool) -> Start:
+def start(at: int, **more: Any) -> Start:
     return Start(next_offset=at, incarnation=1, numbering=Numbering(records(0, at)), **more)
 
 
@@ -260,13 +261,27 @@ def test_an_unexpected_number_is_looked_at_once_everything_before_is_acknowledge
     async def play(session):
         session.accept(chunk(session, records(0, 3)))
         session.accept(chunk(session, records(3, 6, run=4)))
-        world.starts.append(start(3))
+        world.starts.append(start(3, following=records(3, 4, run=4)[0][1]))
         await until(lambda: len(world.below) == 2 and session.is_ready)
         session.accept(chunk(session, records(3, 6, run=4)))
         await until(lambda: session.acknowledged_end == 6)
 
     played(world, play)
     assert world.sought == [0, 3]
+
+
+def test_a_home_topic_that_was_cut_again_before_the_first_read_is_looked_at_again(world):
+    async def play(session):
+        session.accept(chunk(session, records(0, 3)))
+        session.accept(chunk(session, records(3, 6, run=4)))
+        world.starts.append(start(3, is_rewritten=True, following=records(3, 4, run=4)[0][1]))
+        await until(lambda: len(world.below) == 2 and session.is_ready)
+        world.starts.append(start(2, is_rewritten=True))
+        session.accept(chunk(session, records(3, 6, run=6)))
+        await until(lambda: len(world.below) == 3 and session.is_ready)
+
+    played(world, play)
+    assert world.sought == [0, 3, 2]
 
 
 def test_a_rewritten_home_topic_restarts_the_connector(world):
