@@ -1,6 +1,7 @@
 """Simulate many seeded histories on all cores; writes docs/reports/simulation.md.
 
-python -m bench.simulate [--seeds N] [--first N]     many seeds; ends with 1 and the seeds that broke a promise
+python -m bench.simulate [--seeds N] [--first N]     many seeds; ends with 1 and the seeds that broke a promise.
+                                                     Ended by Ctrl-C it reports those that it had played
 python -m bench.simulate --seed N                    one seed again, with everything that is logged
 """
 
@@ -15,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,13 +38,19 @@ def main() -> int:
     began = time.monotonic()
     total: Counter[str] = Counter()
     broken: list[str] = []
+    seeds = 0
     firsts = range(arguments.first, arguments.first + arguments.seeds, CHUNK)
-    with ProcessPoolExecutor(arguments.processes) as pool:
-        for done, (counts, violations) in enumerate(pool.map(_chunk, firsts), 1):
+    with ProcessPoolExecutor(arguments.processes) as pool, suppress(KeyboardInterrupt):
+        for counts, violations in pool.map(_chunk, firsts):
             total += counts
             broken += violations
-            print(f"{done * CHUNK} of {arguments.seeds} seeds, {len(broken)} broken, {time.monotonic() - began:.0f} s")
-    _write(arguments, total, broken, time.monotonic() - began)
+            seeds += CHUNK
+            said = "".join(f"\n{one}" for one in violations)
+            print(
+                f"{seeds} of {arguments.seeds}, {len(broken)} broken, {time.monotonic() - began:.0f} s{said}",
+                flush=True,
+            )
+    _write(arguments, seeds, total, broken, time.monotonic() - began)
     print("\n".join(broken) or "no seed broke a promise")
     return 1 if broken else 0
 
@@ -75,13 +83,13 @@ def _chunk(first: int) -> tuple[Counter[str], list[str]]:
     return counts, violations
 
 
-def _write(arguments: argparse.Namespace, total: Counter[str], broken: list[str], seconds: float) -> None:
+def _write(arguments: argparse.Namespace, seeds: int, total: Counter[str], broken: list[str], seconds: float) -> None:
     version = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     lines = [
         "# Simulation of the pure core",
         "",
         (
-            f"`python -m bench.simulate --seeds {arguments.seeds} --first {arguments.first}`, "
+            f"`python -m bench.simulate --seeds {arguments.seeds} --first {arguments.first}`, {seeds:,} of them played, "
             f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, revision {version.stdout.strip() or 'unknown'}, Python "
             f"{platform.python_version()}, {arguments.processes} processes, {seconds / 60:.0f} minutes."
         ),
@@ -94,7 +102,7 @@ def _write(arguments: argparse.Namespace, total: Counter[str], broken: list[str]
             "something was lost that only home had, by one more snapshot."
         ),
         "",
-        f"**{len(broken)} of {arguments.seeds} seeds broke a promise.**",
+        f"**{len(broken)} of {seeds:,} seeds broke a promise.**",
         "",
         "| what | count |",
         "|---|---|",
