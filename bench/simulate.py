@@ -89,8 +89,8 @@ def _write(arguments: argparse.Namespace, seeds: int, total: Counter[str], broke
         "# Simulation of the pure core",
         "",
         (
-            f"`python -m bench.simulate --seeds {arguments.seeds} --first {arguments.first}`, {seeds:,} of them played, "
-            f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, revision {version.stdout.strip() or 'unknown'}, Python "
+            f"`python -m bench.simulate --seeds {arguments.seeds} --first {arguments.first}`, {seeds:,} of them "
+            f"played, {dt.datetime.now(dt.UTC):%Y-%m-%d}, revision {version.stdout.strip() or 'unknown'}, Python "
             f"{platform.python_version()}, {arguments.processes} processes, {seconds / 60:.0f} minutes."
         ),
         "",
