@@ -1,6 +1,6 @@
 """What generators and actions of all registers draw from: days, people; and how an action runs its statements."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from random import Random
 from typing import TypeAlias
@@ -16,14 +16,15 @@ REFERENCE_DAY = date(2026, 1, 1)
 Database: TypeAlias = Connection[tuple[object, ...]]
 Action: TypeAlias = Callable[[Database, Random], int]
 """The body of one transaction; returns the rows it changed."""
+Values: TypeAlias = Sequence[object] | Mapping[str, object]
 
 
-def run(db: Database, statement: str, values: tuple[object, ...] = ()) -> int:
+def run(db: Database, statement: str, values: Values = ()) -> int:
     """Run one statement; return how many rows it touched."""
     return max(0, db.execute(statement.encode(), values).rowcount)
 
 
-def one(db: Database, statement: str, values: tuple[object, ...] = ()) -> tuple[object, ...] | None:
+def one(db: Database, statement: str, values: Values = ()) -> tuple[object, ...] | None:
     """Run one statement; return its first row."""
     return db.execute(statement.encode(), values).fetchone()
 

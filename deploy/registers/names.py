@@ -22,3 +22,11 @@ PLACES = (
     "Avinurme|Elva|Haapsalu|Jõhvi|Kärdla|Lääne-Harju|Mustvee|Narva|Otepää|Põltsamaa|Rõuge|Saue|Tõrva|Viljandi|Võru|"
     "Ålesund|Łódź|Žilina|Ærø|Çeşme"
 ).split("|")
+INSTITUTIONS = (
+    "Vallavalitsus|Põhikool|Muuseum|Haigla|Maanteeamet|Päästeamet|Université|Straßenbauamt|Rzecznik|Библиотека|"
+    "Νοσοκομείο|市役所|Harbour Board|Forest Agency|St. Mary's Hospital|Kolledž"
+).split("|")
+PURPOSES = (
+    "Palk|Üür 3/IV|Travaux d'été|Straßenbau (2. Rate)|Ремонт|Επιδότηση|給食|Grant; part 2|Salary|Tab\there|Fuel 100%|"
+    "Ümbrik \\ A|Refund"
+).split("|")

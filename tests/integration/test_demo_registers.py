@@ -63,6 +63,7 @@ def test_each_check_finds_damage(filled, name):
     register, broken = REGISTERS[name], damage(name)
     assert broken.keys() == register.checks.keys()
     with psycopg.connect(filled.dsn(name), autocommit=True) as connection:
+        assert register.violations(connection) == {}
         for check, statement in broken.items():
             with connection.transaction(force_rollback=True):
                 connection.execute("SET LOCAL session_replication_role = replica")
