@@ -5,7 +5,8 @@ one that nobody made for us. A register `<name>` is a package `<name>/` beside t
 have that name too:
 
 - `schema.sql`: everything in the schema `<name>` (extensions: trusted ones, WITH SCHEMA public), run by the owner in an
-  empty database. Comments say which trait of a real register a table carries.
+  empty database. No column of type xml: the local server is built without it. Comments say which trait of a real
+  register a table carries.
 - `generate.py`: `fill(load, scale)`, called after schema.sql in the same transaction. Scale 1 is a large register (some
   100,000 rows), small scales have minima of their own and take a second. Whatever it draws comes from `load.rng`, every
   day from `draws.REFERENCE_DAY`, every row through `loading.line`, so that a seed means the same rows for ever;
