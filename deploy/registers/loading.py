@@ -71,3 +71,8 @@ class Load:
                 sql.Literal(f'"{self._schema}"."{table}"'), sql.Literal(column), sql.Identifier(column), name
             )
         )
+
+    def analyze(self) -> None:
+        """Let the planner know what was written."""
+        tables = sql.SQL(", ").join(sql.Identifier(self._schema, table) for table in self.rows)
+        self._connection.execute(sql.SQL("ANALYZE {}").format(tables))

@@ -42,7 +42,7 @@ class Reference:
         with connection.transaction():
             connection.execute(self._folder.joinpath("schema.sql").read_bytes())
             self.fill(load, scale)
-            connection.execute("ANALYZE")
+            load.analyze()
         return load.rows
 
     def workload(self, dsn: str, *, seed: int, writers: int, rate: float) -> Workload:

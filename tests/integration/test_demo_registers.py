@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,7 +10,7 @@ from deploy.local.machine import wait_until
 from deploy.registers import pgbench
 from deploy.registers.catalogue import REGISTERS
 from tests.support.preflight_register import candidate
-from tests.support.reference_register import SCALE, Filled, damage, database, generated
+from tests.support.reference_register import Filled, damage, database, generated
 from tests.support.system import PlainPostgres
 
 SNAPSHOTS = 20
@@ -25,23 +24,32 @@ def empty(postgres: PlainPostgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def filled(postgres: PlainPostgres) -> Filled:
-    return Filled(postgres)
+def untouched(postgres: PlainPostgres) -> Iterator[str]:
+    """A database that is empty again after each test."""
+    with database(postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: PlainPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    with candidate(postgres, tmp_path_factory.mktemp("registers")) as one:
+        yield Filled(one)
 
 
 @each_register
-def test_seed_decides_every_row(empty, name):
-    with psycopg.connect(empty, autocommit=True) as connection:
-        first = generated(connection, name, 7)
-        assert generated(connection, name, 7) == first
-        other = generated(connection, name, 8)
+def test_seed_decides_every_row(filled, untouched, name):
+    filled.make(name)
+    first = filled.first[name]
+    with psycopg.connect(untouched, autocommit=True) as connection:
+        assert generated(connection, name, seed=1) == first
+        other = generated(connection, name, seed=2)
     assert other.keys() == first.keys()
     assert other != first
 
 
 @each_register
 def test_checks_hold_under_concurrent_writers(filled, name):
-    register, dsn = REGISTERS[name], filled.dsn(name)
+    register, dsn = REGISTERS[name], filled.make(name)
     every = {action.__name__ for action in register.actions}
     assert len(every) == len(register.actions) >= 5
     with (
@@ -62,7 +70,7 @@ def test_checks_hold_under_concurrent_writers(filled, name):
 def test_each_check_finds_damage(filled, name):
     register, broken = REGISTERS[name], damage(name)
     assert broken.keys() == register.checks.keys()
-    with psycopg.connect(filled.dsn(name), autocommit=True) as connection:
+    with psycopg.connect(filled.make(name), autocommit=True) as connection:
         assert register.violations(connection) == {}
         for check, statement in broken.items():
             with connection.transaction(force_rollback=True):
@@ -71,20 +79,17 @@ def test_each_check_finds_damage(filled, name):
                 assert register.violations(connection).get(check, 0) > 0, check
 
 
-def test_nothing_stands_in_the_way_of_replicating_them(postgres: PlainPostgres, tmp_path: Path):
-    """All in one database: each has a schema of its own."""
-    with candidate(postgres, tmp_path) as one:
-        with psycopg.connect(postgres.dsn(one.name), autocommit=True) as connection:
-            for register in REGISTERS.values():
-                register.generate(connection, scale=SCALE, seed=1)
-        one.prepare()
-        report = one.check()
+def test_nothing_stands_in_the_way_of_replicating_them(filled):
+    for name in REGISTERS:
+        filled.make(name)
+    filled.candidate.prepare()
+    report = filled.candidate.check()
     assert report.is_prepared
     assert [finding for finding in report.findings if finding.severity == "stop"] == []
 
 
 def test_writers_survive_a_lost_connection(filled):
-    dsn = filled.dsn("population")
+    dsn = filled.make("population")
     with REGISTERS["population"].workload(dsn, seed=3, writers=2, rate=50) as workload:
         disconnect(dsn, "population workload", lambda: workload.counters().disconnected >= 2)
         before = workload.counters().transactions

@@ -4,6 +4,7 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
@@ -12,6 +13,7 @@ from psycopg import Connection, sql
 
 from deploy.local.machine import checkout
 from deploy.registers.catalogue import REGISTERS
+from tests.support.preflight_register import Candidate
 from tests.support.system import PlainPostgres
 
 SCALE: Final = 0.01
@@ -27,23 +29,26 @@ def database(postgres: PlainPostgres) -> Iterator[str]:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@dataclass
 class Filled:
-    """Registers of a server, made when they are first asked for."""
+    """Registers with seed 1 side by side in one database, each made when it is first asked for."""
 
-    def __init__(self, postgres: PlainPostgres) -> None:
-        self._postgres = postgres
-        self._dsns: dict[str, str] = {}
+    candidate: Candidate
+    first: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What each held when it was made."""
 
-    def dsn(self, name: str) -> str:
-        """A register with seed 1; its rows may have been worked on."""
-        if name not in self._dsns:
-            database_name = f"filled_{name}_{secrets.token_hex(4)}"
-            with psycopg.connect(self._postgres.dsn(), autocommit=True) as admin:
-                admin.execute(f"CREATE DATABASE {database_name} STRATEGY file_copy")
-            with psycopg.connect(self._postgres.dsn(database_name)) as connection:
+    @property
+    def dsn(self) -> str:
+        """The database's address, as superuser."""
+        return self.candidate.server.dsn(self.candidate.name)
+
+    def make(self, name: str) -> str:
+        """Make this register unless it is there; return the address. Its rows may have been worked on."""
+        if name not in self.first:
+            with psycopg.connect(self.dsn, autocommit=True) as connection, connection.transaction():
                 REGISTERS[name].generate(connection, scale=SCALE, seed=1)
-            self._dsns[name] = self._postgres.dsn(database_name)
-        return self._dsns[name]
+                self.first[name] = digests(connection, name)
+        return self.dsn
 
 
 def generated(connection: Connection[tuple[object, ...]], name: str, seed: int) -> dict[str, str]:
