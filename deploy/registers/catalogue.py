@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from deploy.registers import court, land, population, treasury
+from deploy.registers import court, land, population, taxable, treasury
 from deploy.registers.reference import Reference
 
-REGISTERS: Final[Mapping[str, Reference]] = {
-    one.name: one for one in (court.REFERENCE, land.REFERENCE, population.REFERENCE, treasury.REFERENCE)
-}
+_ALL: Final = (
+    court.REFERENCE,
+    land.REFERENCE,
+    population.REFERENCE,
+    taxable.REFERENCE,
+    treasury.REFERENCE,
+)
+REGISTERS: Final[Mapping[str, Reference]] = {one.name: one for one in _ALL}
