@@ -40,3 +40,16 @@ def test_schema_change(pair: DdlPair, case: Case) -> None:
         pair.run("ROLLBACK", "RESET ALL")
         while (stop := pair.follow()) is not None:
             pair.decisions[stop.id] = Decision(sql=None)
+
+
+def test_an_enum_that_is_there_already_stops_and_leaves_nothing_behind(pair: DdlPair) -> None:
+    pair.standby.execute("CREATE TYPE public.taken AS ENUM ('x')")
+    pair.standby.commit()
+    pair.run("BEGIN; INSERT INTO base (id) VALUES (900); CREATE TYPE taken AS ENUM ('a'); COMMIT")
+    stop = pair.follow()
+    assert stop is not None
+    assert "refused" in stop.reason
+    assert pair.query("SELECT FROM public.base WHERE id = 900") == []
+    pair.decisions[stop.id] = Decision(sql="ALTER TYPE public.taken RENAME VALUE 'x' TO 'a'")
+    assert pair.follow() is None
+    assert pair.new_differences() == []

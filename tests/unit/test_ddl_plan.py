@@ -208,6 +208,41 @@ def test_a_statement_may_lack_what_the_catalog_cannot_tell() -> None:
     assert step.action.text == "CREATE CAST (a AS b) WITHOUT FUNCTION"
 
 
+def test_types_are_told_apart_in_a_string_of_many() -> None:
+    text = "BEGIN; CREATE TYPE s.\"My t\" AS ENUM ('a'); CREATE TYPE other AS RANGE (subtype = date); SELECT 1; COMMIT"
+    address = ["type", ['s."My t"'], []], ["type", ["public.other"], []]
+    first, second = steps(
+        row(1, "ddl_command_end", "CREATE TYPE", text, objects=[{"address": address[0]}]),
+        row(2, "ddl_command_end", "CREATE TYPE", None, objects=[{"address": address[1]}]),
+    )
+    assert isinstance(first.action, Replay)
+    assert isinstance(second.action, Replay)
+    assert first.action.text == "CREATE TYPE s.\"My t\" AS ENUM ('a')"
+    assert second.action.text == "CREATE TYPE other AS RANGE (subtype = date)"
+    (unknown,) = steps(row(1, "ddl_command_end", "CREATE TYPE", text, objects=[{"address": ["type", ["s.t"], []]}]))
+    assert isinstance(unknown.action, Stop)
+
+
+@pytest.mark.parametrize(("tag", "text", "is_alone"), [
+    ("CREATE TYPE", "CREATE TYPE t AS ENUM ('a')", True), ("CREATE TYPE", "CREATE TYPE t AS (value int)", False),
+    ("ALTER TYPE", "ALTER TYPE t ADD VALUE IF NOT EXISTS 'b'", True), ("ALTER TYPE", "ALTER TYPE t RENAME TO u", False),
+    ("ALTER TABLE", "ALTER TABLE t ADD value int", False),
+])  # fmt: skip
+def test_no_savepoint_lies_around_new_values_of_an_enum(tag: str, text: str, is_alone: bool) -> None:
+    (step,) = steps(row(1, "ddl_command_end", tag, text))
+    assert isinstance(step.action, Replay)
+    assert step.action.is_alone is is_alone
+
+
+@pytest.mark.parametrize(("text", "may_lack_role"), [
+    ("COMMENT ON POLICY p ON t IS 'x'", True), ("COMMENT ON TABLE policy IS 'x'", False),
+])  # fmt: skip
+def test_a_comment_on_a_policy_may_lack_its_role(text: str, may_lack_role: bool) -> None:
+    (step,) = steps(row(1, "ddl_command_end", "COMMENT", text))
+    assert isinstance(step.action, Replay)
+    assert step.action.may_lack_role is may_lack_role
+
+
 def test_tables_that_got_full_identity_are_named_once() -> None:
     (step,) = steps(
         row(1, "table_rewrite", "ALTER TABLE", "ALTER TABLE a ALTER b TYPE bigint", identity={"full": ["public.a"]}),

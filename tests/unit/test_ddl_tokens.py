@@ -130,6 +130,8 @@ def test_tags(text: str, tag: str) -> None:
         ("CREATE TEMP TABLE t (a int)", True),
         ("DROP TABLE IF EXISTS t", True),
         ("CREATE ROLE x", True),
+        ("REASSIGN OWNED BY x TO y", True),
+        ("DROP OWNED BY x", False),
         ("CREATE TABLE t (a int)", False),
         ("CREATE TABLE t (a int CHECK (if(exists(a))))", False),
     ],

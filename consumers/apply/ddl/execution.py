@@ -34,9 +34,13 @@ class Execution:
         self._connection = connection
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
-        """Everything inside, or nothing; raises NotReplayable, RoleMissing, TransportError."""
-        self._connection.execute("SAVEPOINT data_embassy_ddl")
+    def whole(self, *, has_savepoint: bool = True) -> Iterator[None]:
+        """Everything inside, or nothing; raises NotReplayable, RoleMissing, TransportError.
+
+        Without a savepoint a failure leaves the transaction to be rolled back by the caller.
+        """
+        if has_savepoint:
+            self._connection.execute("SAVEPOINT data_embassy_ddl")
         try:
             yield
         except TransportError:
@@ -45,15 +49,18 @@ class Execution:
             failure = translate(error, "a schema change")
             if isinstance(failure, TransportError):
                 raise failure from None
-            self._undo()
+            if has_savepoint:
+                self._undo()
             if error.sqlstate == psycopg.errors.UndefinedObject.sqlstate:
                 raise RoleMissing("PostgreSQL refused it: something that it names does not exist here") from None
             # PostgreSQL's text may quote values: only its code is told.
             raise NotReplayable(f"PostgreSQL refused it: {type(error).__name__} (SQLSTATE {error.sqlstate})") from None
         except BaseException:
-            self._undo()
+            if has_savepoint:
+                self._undo()
             raise
-        self._connection.execute("RELEASE SAVEPOINT data_embassy_ddl")
+        if has_savepoint:
+            self._connection.execute("RELEASE SAVEPOINT data_embassy_ddl")
 
     def _undo(self) -> None:
         self._connection.execute("ROLLBACK TO SAVEPOINT data_embassy_ddl")

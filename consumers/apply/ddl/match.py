@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from consumers.apply.ddl.tags import may_be_silent, tag_of
-from consumers.apply.ddl.tokens import Statement
+from consumers.apply.ddl.tokens import Statement, tokenize
 
 if TYPE_CHECKING:
     from consumers.apply.ddl.plan import Unit
@@ -67,7 +67,14 @@ def _fits(unit: Unit, tag: str, names: set[str]) -> bool:
         return False
     if tag in _UNNAMED:
         return True
-    told = {
-        name for row in unit.rows for described in row.objects for name in (described.get("address") or [None, []])[1]
-    }
+    told = {name for row in unit.rows for described in row.objects for name in _told(described)}
     return not told or bool(told & names)
+
+
+def _told(described: Mapping[str, Any]) -> list[str]:
+    """Names of an object, parts of one that must stand in a statement about it."""
+    kind, names = (described.get("address") or [None, []])[:2]
+    if kind != "type":
+        return list(names)
+    # A type's address is its whole name as one text: schema."of a type".
+    return [[token.value for token in tokenize(name) if token.is_name][-1] for name in names]

@@ -17,7 +17,7 @@ from consumers.apply.ddl.match import match
 from consumers.apply.ddl.rows import Noted
 from consumers.apply.ddl.synthesis import synthesize
 from consumers.apply.ddl.tags import tag_of
-from consumers.apply.ddl.text import Evaluated, Unsafe, detached_slowly, evaluated, normalize, says_nothing
+from consumers.apply.ddl.text import Evaluated, Unsafe, detached_slowly, evaluated, makes_enum, normalize, says_nothing
 from consumers.apply.ddl.tokens import Statement, Unreadable, split
 
 FirstChange = Callable[[str, str], int | None]
@@ -39,6 +39,7 @@ NOT_CONTENT: Final = frozenset(
     for name in ("PUBLICATION", "SUBSCRIPTION", "USER MAPPING", "EVENT TRIGGER")
 ) | {"GRANT", "REVOKE", "ALTER DEFAULT PRIVILEGES", "REASSIGN OWNED", "SECURITY LABEL", "REINDEX", "ALTER LARGE OBJECT"}
 _FROM_CATALOG: Final = frozenset({"CREATE TABLE AS", "SELECT INTO"})
+_ENUMS: Final = frozenset({"CREATE TYPE", "ALTER TYPE"})
 _EXTENSION: Final = frozenset({"CREATE EXTENSION", "ALTER EXTENSION", "DROP EXTENSION"})
 _OWN: Final = ("data_embassy", "embassy_local")
 _UNNOTED: Final = "the register could not note it, or refused a table without a key and with virtual columns"
@@ -80,6 +81,8 @@ class Replay:
     may_lack_role: bool = False
     detached: str | None = None
     """A partition that was detached without stopping its users: PostgreSQL keeps its bound as a check."""
+    is_alone: bool = False
+    """No savepoint may lie around it: it would keep the transaction that makes an enum from using its new values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +211,9 @@ def _decide_text(unit: Unit, statement: Statement) -> Action:
             text=normalize(statement, unit.main.tag),
             statement=statement,
             evaluates=evaluated(statement) if unit.rewrites else None,
-            may_lack_role=unit.main.tag.endswith(" POLICY"),
+            may_lack_role=unit.main.tag.endswith(" POLICY") or statement.word(2) == "policy",  # COMMENT ON POLICY
             detached=detached_slowly(statement),
+            is_alone=unit.main.tag in _ENUMS and makes_enum(statement),
         )
     except Unsafe as error:
         return Stop(reason=str(error))

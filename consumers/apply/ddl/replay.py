@@ -124,7 +124,7 @@ class DdlReplayer:
         )
         values: Mapping[str, str] = {}
         try:
-            with self._execution.whole():
+            with self._execution.whole(has_savepoint=not action.is_alone):
                 self._execution.drop_staging()
                 with self._execution.under(settings):
                     later = self._bound_as_check(action.detached)

@@ -50,7 +50,7 @@ def is_temporary(statement: Statement) -> bool:
 def may_be_silent(statement: Statement) -> bool:
     """True when the statement can have run without leaving a row: it is no DDL, or can find nothing to do."""
     tag = tag_of(statement)
-    if not tag or is_temporary(statement) or tag.partition(" ")[2] in WITHOUT_EVENTS:
+    if not tag or is_temporary(statement) or tag == "REASSIGN OWNED" or tag.partition(" ")[2] in WITHOUT_EVENTS:
         return True
     words = statement.tokens
     return any(

@@ -124,6 +124,12 @@ def detached_slowly(statement: Statement) -> str | None:
     return statement.text[statement.tokens[place].start - origin : last.end - origin]
 
 
+def makes_enum(statement: Statement) -> bool:
+    """CREATE TYPE ... AS ENUM, and ALTER TYPE ... ADD VALUE."""
+    words = ("as", "enum") if statement.word(0) == "create" else ("add", "value")
+    return any(a.is_word(words[0]) and b.is_word(words[1]) and a.depth == 0 for a, b in pairwise(statement.tokens))
+
+
 def _detach(tokens: tuple[Token, ...]) -> int:
     """Where the partition's name begins in such a command, otherwise 0."""
     for place, (first, second) in enumerate(pairwise(tokens)):
