@@ -188,6 +188,7 @@ class Following:
             log_end=lambda: standby.insert_lsn(self._connection),
             log_flushed=lambda: standby.flushed_lsn(self._connection),
         )
+        failpoint.hit("after_receipt")
 
     # -- verification ------------------------------------------------------------------------------------------------
 

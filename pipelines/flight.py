@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from data_embassy import log, metrics
+from data_embassy import failpoint, log, metrics
 from data_embassy.config import Register
 from pipelines.batches import Batch, InFlight
 from pipelines.ports import Output
@@ -99,7 +99,9 @@ class Flight:
         """Publish the envelope of a batch."""
         assert self._turn is not None
         ticket = self._precedence.sent(self._turn, len(envelope))
+        failpoint.hit("before_produce")
         acknowledged = self._publish(envelope)
+        failpoint.hit("after_produce")
         acknowledged.add_done_callback(lambda _: self._changed())
         self._sent.append(_Sent(batch, len(envelope), ticket, acknowledged))
         self._count()
@@ -107,11 +109,13 @@ class Flight:
     def settle(self) -> None:
         """Take acknowledgements, in order; raises LaneRewound and what failed."""
         while self._sent and self._sent[0].acknowledged.done():
+            failpoint.hit("before_ack")
             sent = self._sent.popleft()
             self._reach(sent.acknowledged.result())
             if self._turn is not None:
                 self._precedence.acknowledged(self._turn, sent.ticket)
             self.acknowledged_end = sent.batch.last_offset + 1
+            failpoint.hit("after_ack")
             self._kept.append(sent.batch.first_offset)
             self._measure(sent)
 

@@ -28,6 +28,7 @@ from consumers.apply.images import Images, index_of, patch, pick
 from consumers.apply.keys import Keys, number_keys
 from consumers.apply.staging import Staging, copy_columns, raw_cursor
 from consumers.apply.table import Table
+from data_embassy import failpoint
 from data_embassy.postgres import Connection
 
 _STAGED = "rows"
@@ -46,6 +47,7 @@ class KeyedMerge:
         keys, net = self._net_effect(table, images, frame_starts)
         plan = _plan(table, net)
         stage = self._stage(table, images, keys, plan)  # (2)
+        failpoint.hit("before_merge")
         if stage is not None:
             self._mark_and_resolve(table, stage, plan)
         if net.deleted:
@@ -56,6 +58,7 @@ class KeyedMerge:
             values = plan.direct_columns(images)
             columns = [(table.columns[p].name, values[p]) for p in table.writable]
             copy_columns(self._connection, statements.target(table), columns)  # (7)
+        failpoint.hit("after_merge")
         return stage
 
     def _net_effect(self, table: Table, images: Images, frame_starts: AbstractSet[int]) -> tuple[Keys, Net]:

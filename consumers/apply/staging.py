@@ -15,6 +15,7 @@ from psycopg import Cursor, RawCursor, sql
 from consumers.apply.images import to_csv
 from consumers.apply.statements import copy_into
 from consumers.apply.table import Table
+from data_embassy import failpoint
 from data_embassy.postgres import Connection
 
 Create = Callable[[Table, sql.Identifier], sql.Composed]
@@ -50,9 +51,11 @@ class Staging:
 
 def copy_columns(connection: Connection, name: sql.Identifier, columns: Sequence[tuple[str, pa.Array]]) -> int:
     """COPY named columns of texts into a table; returns the number of rows that arrived."""
+    failpoint.hit("before_copy")
     with connection.cursor() as cursor:
         with cursor.copy(copy_into(name, [column for column, _ in columns])) as copy:
             copy.write(memoryview(to_csv([values for _, values in columns])))
+        failpoint.hit("after_copy")
         return cursor.rowcount
 
 

@@ -15,10 +15,15 @@ POINTS = [
     pytest.param("before_open", marks=pytest.mark.campaign),
     "after_open:4",
     "before_apply:2",
+    pytest.param("before_copy:2", marks=pytest.mark.campaign),
+    "after_copy:2",
+    "before_merge:2",
+    pytest.param("after_merge:2", marks=pytest.mark.campaign),
     pytest.param("after_apply:2", marks=pytest.mark.campaign),
     "before_commit:2",
     "after_commit:2",
     pytest.param("before_receipt:2", marks=pytest.mark.campaign),
+    pytest.param("after_receipt:2", marks=pytest.mark.campaign),
     "before_load_commit",
     pytest.param("before_switch", marks=pytest.mark.campaign),
     "after_switch",
@@ -28,6 +33,10 @@ POINTS = [
 @pytest.fixture
 def embassy(broker, postgres, tmp_path) -> Embassy:
     return new_embassy(broker, postgres, tmp_path)
+
+
+MANY = range(1, 61)
+"""Rows of a transaction that is too large to be written row by row."""
 
 
 def beat(link: Link, number: int) -> None:
@@ -48,13 +57,14 @@ def totals(link: Link) -> tuple[int, int]:
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_receiver_goes_on_and_is_equal(embassy, point):
     link = new_link(embassy)
-    link.source.rows |= dict.fromkeys(range(1, 20), "person")
+    link.source.rows |= dict.fromkeys(range(1, 100), "person")
     link.source.snapshot()
     link.source.session()
     beat(link, 0)
     victim = receiver_process(link, failpoint=point)
     try:
         for number in range(1, 8):
+            link.source.commit(*(update(row, f"all {number}") for row in MANY))
             beat(link, number)
             if number % 3 == 0:
                 wait_for(lambda: victim.poll() is not None or link.is_equal(), what="progress")
@@ -62,7 +72,7 @@ def test_killed_receiver_goes_on_and_is_equal(embassy, point):
         second = receiver_process(link)
         try:
             link.wait_equal()
-            wait_for(lambda: totals(link) == (8 * 3, 8 * 5), what="every transaction once")
+            wait_for(lambda: totals(link) == (8 * 3 + 7, 8 * 5 + 7 * len(MANY)), what="every transaction once")
         finally:
             end(second)
     finally:
