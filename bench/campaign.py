@@ -1,92 +1,153 @@
-"""The long fault run: kills under load, comparisons in between; writes docs/reports/faults.md.
+"""The long fault run on the whole system: each fault ends in an exact comparison; writes docs/reports/faults.md.
 
-    python -m bench.campaign [--kills 200] [--compare-every 20] [--seed 1]
+    python -m bench.campaign [--faults 210] [--seed 1]     the schedule follows from the seed
+    python -m bench.campaign --again artefacts/campaign.json    the report once more, without a run
 
-Each step kills a process chosen by the seed, or cuts the link for a moment, while people work in two registers; every
-so often the writers stop and every row of every table is compared with the source. Ends at the first difference.
+Before each fault people work in two registers; the fault strikes under their load. The next one waits until pulses
+that were written after the fault have arrived in both standbys, the writers have stopped, and every row of every table
+was compared as text. Ends at the first difference, stop, or deadline that is missed.
 """
 
-import argparse
-import random
-import statistics
-import time
-from collections import Counter
-from pathlib import Path
+from __future__ import annotations
 
-from deploy.local.processes import CONNECT, ROLES, SERVICES
-from tests.support.scenario import Registers
+import argparse
+import datetime as dt
+import json
+import shutil
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from bench.fault_report import Result, write
+from bench.faults import Scene, schedule, strike
+from bench.versions import machine, revision, versions
+from tests.support import bulk_work
+from tests.support.asking import at_home
+from tests.support.scenario import POPULATION, Registers
 from tests.support.system import local_system
 
-REPORT = Path("docs/reports/faults.md")
-LINK_CUT = "link cut"
-VICTIMS = (*SERVICES, CONNECT, *ROLES, LINK_CUT)
-LEVEL_SECONDS = 5.0
+REPORT: Final = Path("docs/reports/faults.md")
+RESULT: Final = Path("artefacts/campaign.json")
+LOGS: Final = Path("artefacts/campaign-logs")
+TRANSACTIONS_BEFORE: Final = 4
+VERIFY_EVERY: Final = 30
+READY_SECONDS_MAX: Final = 300.0
 
 
-def strike(registers: Registers, victim: str, rng: random.Random) -> None:
-    system = registers.system
-    if victim != LINK_CUT:
-        system.kill(victim)
-        return
-    system.link.cut(is_silent=rng.random() < 0.5)
+class Campaign:
+    """One run."""
+
+    def __init__(self, registers: Registers, result: Result) -> None:
+        self.registers, self.result = registers, result
+        self.scene = Scene(registers)
+        self._bulk_dsn = registers.system.database_dsn(POPULATION)
+
+    def run(self, kinds: list[str], minutes_max: float) -> None:
+        """Fault after fault, as many as the time allows."""
+        began = time.monotonic()
+        bulk_work.create(self._bulk_dsn)
+        for number, kind in enumerate(kinds, 1):
+            if time.monotonic() - began > minutes_max * 60:
+                break
+            rng = Random(f"fault/{self.result.seed}/{number}")
+            try:
+                arrived, well = self._one(number, kind, rng)
+            except BaseException as error:
+                self.result.failure = f"fault {number}, {kind}: {type(error).__name__}"
+                raise
+            finally:
+                self.result.seconds, self.result.killed = time.monotonic() - began, self.scene.killed
+            self.result.struck.append((kind, arrived, well))
+            print(f"{number:4} {self.result.seconds:6.0f} s  {kind}: arrived after {arrived:.1f} s", flush=True)
+        self.result.fault_lines = len(self.registers.stops_ever())
+
+    def _one(self, number: int, kind: str, rng: Random) -> tuple[float, float]:
+        registers = self.registers
+        with registers.writers() as writers, bulk_work.Bulk(self._bulk_dsn, number) as large:
+            writers.wait_done(TRANSACTIONS_BEFORE)
+            strike(self.scene, kind, rng)
+            registers.wait_arrived(self.scene.over_at)
+            arrived = time.time() - self.scene.over_at
+            registers.system.wait_running(seconds=READY_SECONDS_MAX)
+            well = time.time() - self.scene.over_at
+            writers.wait_done(TRANSACTIONS_BEFORE)
+            if number % VERIFY_EVERY == 0:
+                self._verify()
+        self.result.transactions += sum(writers.done()) + large.transactions
+        self.result.rows_compared += registers.assert_equal()
+        self.result.comparisons += len(registers.names)
+        return arrived, well
+
+    def _verify(self) -> None:
+        """What an operator would run, under load: no false alarm. That an answer takes too long is counted."""
+        for name in self.registers.names:
+            done = at_home(self.registers, "register", "verify", name, "--json")
+            if done.returncode == 0:
+                self.result.verifications += 1
+                continue
+            assert not is_unequal(done.stdout), f"verification of {name}: {done.stdout}"
+            self.result.unanswered += 1
+
+
+def is_unequal(output: str) -> bool:
+    """True when a verification found a difference; False when it could not be made."""
     try:
-        time.sleep(rng.uniform(0.5, 5))  # The fault itself has a length.
-    finally:
-        system.link.mend()
+        return not json.loads(output)["equal"]
+    except (ValueError, KeyError):
+        return False
 
 
-def stretch(registers: Registers, rng: random.Random, kills: int, levels: dict[str, list[float]]) -> None:
-    """Some kills under load, then a comparison at rest."""
-    with registers.writers() as writers:
-        for _ in range(kills):
-            victim = rng.choice(VICTIMS)
-            writers.wait_done(3)
-            at = time.monotonic()
-            strike(registers, victim, rng)
-            registers.system.wait_running(seconds=300)
-            registers.wait_level(lag=LEVEL_SECONDS)
-            levels.setdefault(victim, []).append(time.monotonic() - at)
-    registers.assert_equal()
+def new_result(seed: int, wanted: int, registers: Registers) -> Result:
+    """Of a run that begins now."""
+    return Result(
+        seed=seed,
+        revision=revision(),
+        versions=versions(registers.system.env()["home_postgres"]),
+        machine=machine(),
+        began_at=f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
+        wanted=wanted,
+    )
 
 
-def write(levels: dict[str, list[float]], comparisons: int, seed: int, minutes: float) -> None:
-    counts = Counter({victim: len(taken) for victim, taken in levels.items()})
-    lines = [
-        "# Fault campaign",
-        "",
-        f"Command: `make campaign` (seed {seed}). {sum(counts.values())} faults in {minutes:.0f} minutes on two",
-        "registers under concurrent writers, the whole system on one machine with two cores. After each stretch the",
-        f"writers stopped and every row of every table was compared as text: {comparisons} comparisons of two",
-        "registers, all equal; no register stopped; nothing was done by hand.",
-        "",
-        "| fault | times | level again after, median s | longest s |",
-        "|---|---|---|---|",
-    ]
-    for victim, count in sorted(counts.items()):
-        taken = levels[victim]
-        lines.append(f"| {victim} | {count} | {statistics.median(taken):.1f} | {max(taken):.1f} |")
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def _keep(result: Result, registers: Registers) -> None:
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(asdict(result), indent=1))
+    if result.failure is not None:
+        shutil.rmtree(LOGS, ignore_errors=True)
+        shutil.copytree(registers.system.layout.logs, LOGS)
+        print(registers.trouble())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--compare-every", type=int, default=20)
+def main() -> int:
+    """Run, or only report; 1 when something was not as promised."""
+    parser = argparse.ArgumentParser(description="Strike the whole system with faults, and compare after each.")
+    parser.add_argument("--faults", type=int, default=210)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=240.0, help="begin no fault after this time")
+    parser.add_argument("--only", help="only kinds whose name matches this expression")
+    parser.add_argument("--again", type=Path, help="write the report of this result")
     arguments = parser.parse_args()
-    rng = random.Random(arguments.seed)
-    levels: dict[str, list[float]] = {}
-    began, comparisons = time.monotonic(), 0
-    with local_system() as system:
-        registers = Registers.make(system)
-        for first in range(0, arguments.kills, arguments.compare_every):
-            stretch(registers, rng, min(arguments.compare_every, arguments.kills - first), levels)
-            comparisons += 1
-            print(f"campaign: {first + arguments.compare_every} faults, equal", flush=True)
-    write(levels, comparisons, arguments.seed, (time.monotonic() - began) / 60)
-    print(f"written: {REPORT}")
+    for number in (signal.SIGTERM, signal.SIGINT):  # Told to end, it ends what it started, also in the background.
+        signal.signal(number, signal.default_int_handler)
+    if arguments.again is None:
+        kinds = schedule(arguments.seed, arguments.faults, only=arguments.only or "")
+        with local_system() as system:
+            registers = Registers.make(system)
+            result = new_result(arguments.seed, len(kinds), registers)
+            try:
+                Campaign(registers, result).run(kinds, arguments.minutes)
+            finally:
+                _keep(result, registers)
+    found = Result(**json.loads((arguments.again or RESULT).read_text()))
+    if not arguments.only:
+        write(REPORT, found)
+        print(f"written: {REPORT}")
+    return int(found.failure is not None)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

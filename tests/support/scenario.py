@@ -100,9 +100,9 @@ class Registers:
             return None if row is None or row[0] is None else float(row[0])
         return None
 
-    def wait_arrived(self) -> float:
-        """Wait until what is written from now on arrives in every standby."""
-        began = time.time()
+    def wait_arrived(self, since: float | None = None) -> float:
+        """Wait until what is written from now on (or from a time on) arrived in every standby; how long it took."""
+        began = time.time() if since is None else since
 
         def has_arrived() -> bool:
             return all((lag := self.lag(name)) is not None and time.time() - lag > began for name in self.names)
@@ -123,12 +123,15 @@ class Registers:
         """The register, at rest, against its standby."""
         return compare(name, self.home_dsn(name), self.standby_dsn(name), deadline_seconds=WAIT_SECONDS_MAX)
 
-    def assert_equal(self) -> None:
-        """Both registers, at rest, equal their standbys, and nothing stopped."""
+    def assert_equal(self) -> int:
+        """Both registers, at rest, equal their standbys, and nothing stopped; how many rows were compared."""
+        rows = 0
         for name in self.names:
             found = self.compare(name)
             assert found.equal, found.differences
+            rows += found.rows
         assert self.stops() == {}
+        return rows
 
     def stops(self) -> dict[str, str]:
         """Registers that stand still at either site, by their cause."""

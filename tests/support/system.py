@@ -11,8 +11,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,10 +79,15 @@ def plain_postgres(settings: Mapping[str, str] | None = None) -> Iterator[PlainP
 
 
 @contextmanager
-def local_system(*, has_roles: bool = True) -> Iterator[LocalSystem]:
-    """The whole system without registers, in a folder of its own; nothing of it is left afterwards."""
+def local_system(
+    *, has_roles: bool = True, disks: Callable[[Path], AbstractContextManager[None]] | None = None
+) -> Iterator[LocalSystem]:
+    """The whole system without registers, in a folder of its own; nothing of it is left afterwards.
+
+    `disks` prepares the system's folder before its first start, and ends after its end.
+    """
     _end_forgotten()
-    with _folder(_SYSTEM) as folder:
+    with _folder(_SYSTEM) as folder, nullcontext() if disks is None else disks(folder / "local"):
         (folder / "owner").write_text(str(os.getpid()))
         system = LocalSystem(folder / "local", heaps=Heaps(broker=384, connect=512), is_apart=can_be_apart())
         try:
