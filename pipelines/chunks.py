@@ -5,7 +5,9 @@ is the one module that overrides methods of Faust's aiokafka driver; a test fail
 
 - `_getmany` fetches only from partitions that are ready: per-partition pauses without Faust's own, which a full buffer
   undoes. It passes a set of its own, because Faust shares a set between threads that changes under the fetch.
-- `getmany` yields one message per partition and poll.
+- `getmany` yields one message per partition and poll. A poll may wait through a rebalance, or while its partition is
+  sought elsewhere; what it then brings counts as read, and comes never again by itself. So nothing is let go silently,
+  as Faust does: it is handed on, or its partition is sought again.
 - `seek_to_committed`, called at start and at every rebalance, seeks to the end and hands the assignment over; nothing
   is read until the register's session has found its place and sought it.
 - `commit` reports what the embassy acknowledged, for lag tools only.
@@ -44,7 +46,7 @@ class Chunk:
 
     __slots__ = ("partition", "reading", "records")
 
-    def __init__(self, partition: TP, reading: int, records: list[Record]) -> None:
+    def __init__(self, partition: TP, reading: object, records: list[Record]) -> None:
         self.partition, self.reading, self.records = partition, reading, records
 
     def __repr__(self) -> str:
@@ -54,8 +56,8 @@ class Chunk:
 class Sources(Protocol):
     """Who decides what is read: implemented by the forwarder."""
 
-    def ready(self, partitions: Iterable[TP]) -> Mapping[TP, int]:
-        """Partitions to read from, each with the number of its present reading."""
+    def ready(self, partitions: Iterable[TP]) -> Mapping[TP, object]:
+        """Partitions to read from, each with its present reading: another object from each seek to the next."""
         ...
 
     async def wait_ready(self, seconds: float) -> None:
@@ -64,6 +66,18 @@ class Sources(Protocol):
 
     def may_be_ready_soon(self) -> bool:
         """True while a partition is only briefly full."""
+        ...
+
+
+class Takers(Protocol):
+    """Who takes what was read: implemented by the forwarder."""
+
+    def is_current(self, partition: TP, reading: object) -> bool:
+        """True while no other place was sought."""
+        ...
+
+    def missed(self, partition: TP) -> None:
+        """Records that count as read were let go: the place must be sought again."""
         ...
 
 
@@ -93,6 +107,12 @@ class ChunkConsumer(driver.Consumer):
         return sources
 
     @property
+    def takers(self) -> Takers:
+        """Who takes it."""
+        takers: Takers = cast(ForwardApp, self.app).forwarder
+        return takers
+
+    @property
     def follower(self) -> Follower:
         """Who is told."""
         follower: Follower = cast(ForwardApp, self.app).forwarder
@@ -117,18 +137,22 @@ class ChunkConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 (Faust's signature)
         """One message per partition with all records of this poll."""
-        generation = self.app.consumer_generation_id
         fetched, _ = await self._wait_next_records(timeout)
-        if not fetched or self.should_stop:
-            return
         readings = self._readings
-        for partition, records in fetched.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return  # The partitions are being assigned anew; what was read here is read again.
-            if records:
-                yield self._message(ensure_TP(partition), readings.get(partition, -1), records, generation)
+        for partition, records in ((ensure_TP(each), found) for each, found in (fetched or {}).items()):
+            if not self.flow_active:
+                # Faust would drop it, perhaps after the session sought its place in the new assignment.
+                await self.wait(self.can_resume_flow.wait())
+            if self.should_stop:
+                return
+            if not records:
+                continue
+            if self.takers.is_current(partition, readings[partition]):
+                yield self._message(partition, readings[partition], records)
+            else:
+                self.takers.missed(partition)
 
-    def _message(self, partition: TP, reading: int, records: list[Any], generation: int) -> tuple[TP, ConsumerMessage]:
+    def _message(self, partition: TP, reading: object, records: list[Any]) -> tuple[TP, ConsumerMessage]:
         last = records[-1]
         content = [(record.offset, record.key, record.value) for record in records]
         message = ConsumerMessage(
@@ -144,7 +168,7 @@ class ChunkConsumer(driver.Consumer):
             serialized_key_size=0,
             serialized_value_size=0,
             tp=partition,
-            generation_id=generation,
+            generation_id=self.app.consumer_generation_id,
         )
         return partition, message
 
@@ -169,7 +193,7 @@ class ChunkConsumer(driver.Consumer):
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Left to the watchdog."""
 
-    _readings: Mapping[TP, int] = {}
+    _readings: Mapping[TP, object] = {}
     _reported: Mapping[TP, int] = {}
 
 
@@ -183,7 +207,7 @@ class ForwardApp(faust.App):
     """App with the chunk transport, and with what lives as long as it does."""
 
     forwarder: Any
-    """Sources and Follower in one (pipelines.forwarder)."""
+    """Sources, Takers and Follower in one (pipelines.forwarder)."""
     pending_crash: asyncio.Task[None] | None = None
 
     def __init__(self, *args: Any, **settings: Any) -> None:

@@ -1,7 +1,7 @@
 """All registers of a site in one worker: sessions by partition, and the threads beside them.
 
-The Faust app asks it what to read (`Sources`) and tells it what happened (`Follower`); each register has its own
-session, so that one register's stop or slow lane holds up no other.
+The Faust app asks it what to read (`Sources`), hands it that (`Takers`) and tells it what happened (`Follower`); each
+register has its own session, so that one register's stop or slow lane holds up no other.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Forwarder:
 
     # Sources: what is read.
 
-    def ready(self, partitions: Iterable[TP]) -> Mapping[TP, int]:
-        """Partitions whose sessions want records, each with the number of its present reading."""
+    def ready(self, partitions: Iterable[TP]) -> Mapping[TP, object]:
+        """Partitions whose sessions want records, each with its present reading."""
         self._ready.clear()
         sessions = ((partition, self._sessions.get(partition)) for partition in partitions)
         return {partition: session.reading for partition, session in sessions if session and session.is_ready}
@@ -72,6 +72,25 @@ class Forwarder:
         """Told by a session that wants records again."""
         self._ready.set()
 
+    # Takers: who takes what was read.
+
+    def is_current(self, partition: TP, reading: object) -> bool:
+        """True while the partition's session has sought no other place."""
+        session = self._sessions.get(partition)
+        return session is not None and session.reading is reading
+
+    def missed(self, partition: TP) -> None:
+        """Records of this partition were let go."""
+        session = self._sessions.get(partition)
+        if session is not None:
+            session.seek_again()
+
+    def accept(self, chunk: Chunk) -> None:
+        """Hand a chunk to its register's session."""
+        session = self._sessions.get(chunk.partition)
+        if session is not None:
+            session.accept(chunk)
+
     # Follower: what happened.
 
     def assigned(self, partitions: Iterable[TP], generation: int) -> None:
@@ -86,7 +105,7 @@ class Forwarder:
         self._held = frozenset(TP(*partition) for partition in partitions)
         self._generation = generation
         for session in self._sessions.values():
-            session.reassigned()
+            session.seek_again()
         self._bring_in_line()
 
     def keep_only(self, partitions: Iterable[TP]) -> None:
@@ -121,12 +140,6 @@ class Forwarder:
         """First offset of each partition that the embassy has not acknowledged."""
         ends = ((partition, session.acknowledged_end) for partition, session in self._sessions.items())
         return {partition: end for partition, end in ends if end is not None}
-
-    def accept(self, chunk: Chunk) -> None:
-        """Hand a chunk to its register's session."""
-        session = self._sessions.get(chunk.partition)
-        if session is not None:
-            session.accept(chunk)
 
     # Contracts.
 

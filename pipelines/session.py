@@ -53,8 +53,8 @@ class Session:
     ) -> None:
         self.register = register
         self.state = State.OPENING
-        self.reading = 0
-        """Number of the present reading: chunks of an earlier one are not taken."""
+        self.reading = object()
+        """The present reading, from one seek to the next: chunks of another are not taken."""
         self.next_offset: int | None = None
         """First home offset not read."""
         self.incarnation: int | None = None
@@ -71,8 +71,9 @@ class Session:
         """The place that was looked at, and the key of the record that stood there."""
         self._reseek_from: int | None = None
         """Home offset that a chunk jumped over; the second time it is a gap."""
-        self._needs_seek = False
-        self._reassignments = 0
+        self._seeks_wanted = 0
+        self._seeks_done = 0
+        """How many of them were wanted when the last one began."""
         self._lane_below: int | None = None
         """Lane offset where the lane was found rewound."""
         self._schemas: dict[bytes, None] = {}
@@ -106,11 +107,12 @@ class Session:
 
     @property
     def _is_reading(self) -> bool:
-        return self.state is State.OPEN and self._failure is None and self._doubted is None and not self._needs_seek
+        is_sought = self._seeks_done == self._seeks_wanted
+        return self.state is State.OPEN and self._failure is None and self._doubted is None and is_sought
 
     def accept(self, chunk: Chunk) -> None:
         """Take the records of one poll."""
-        if chunk.reading != self.reading or not self._is_reading or self.next_offset is None:
+        if chunk.reading is not self.reading or not self._is_reading or self.next_offset is None:
             return
         try:
             self._accept(chunk.records, self.next_offset)
@@ -123,9 +125,9 @@ class Session:
         except HomeGap:
             if self._reseek_from == expected:
                 raise
-            # A poll of an earlier reading may have taken the records between; ask for them once more.
-            self._reseek_from, self._needs_seek = expected, True
-            self._changed.set()
+            # A gap of the topic is there again; records that Faust dropped on their way come now.
+            self._reseek_from = expected
+            self.seek_again()
             return
         if not fresh:
             return
@@ -141,10 +143,9 @@ class Session:
         """The broker has no record at the place that was sought."""
         self._fail(LookAgain())
 
-    def reassigned(self) -> None:
-        """The partition was assigned to this worker again: where it reads is lost."""
-        self._reassignments += 1
-        self._needs_seek = True
+    def seek_again(self) -> None:
+        """What comes next may not be what follows: the partition was assigned anew, or records went by."""
+        self._seeks_wanted += 1
         self._changed.set()
 
     def retry(self) -> None:
@@ -183,9 +184,9 @@ class Session:
     async def _open(self) -> None:
         await self._flight.give_up()
         self.state = State.OPENING
-        self.reading += 1
+        self.reading = object()
         self._collector.clear()
-        self._failure, self._doubted, self._needs_seek = None, None, False
+        self._failure, self._doubted, self._seeks_done = None, None, self._seeks_wanted
         self._schemas = dict.fromkeys(await self._ports.load_schemas(self.register))
         start = await self._ports.find_start(self.register, self._lane_below)
         if start.is_rewritten:
@@ -226,8 +227,8 @@ class Session:
             self._flight.settle()
             if self._failure is not None:
                 raise self._failure
-            if self._needs_seek:
-                await self._seek_again()
+            if self._seeks_done < self._seeks_wanted:
+                await self._seek()
             was_full = self.is_full
             free = self._flight.bytes_free(is_waiting=bool(self._collector))
             batch = self._collector.take(self._flight.load, free)
@@ -239,12 +240,12 @@ class Session:
                 raise LookAgain
             await self._changed.wait()
 
-    async def _seek_again(self) -> None:
+    async def _seek(self) -> None:
         assert self.next_offset is not None
-        self.reading += 1
-        reassignments = self._reassignments
+        self.reading = object()
+        wanted = self._seeks_wanted
         await self._ports.seek(self.next_offset)
-        self._needs_seek = reassignments != self._reassignments
+        self._seeks_done = wanted
         self._ports.became_ready()
 
     async def remember(self, schemas: Sequence[bytes]) -> Sequence[bytes]:

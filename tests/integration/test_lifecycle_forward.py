@@ -61,10 +61,6 @@ def opened_count(site: Bench, register: str) -> int:
     return sum("event='forwarding'" in line and f"register='{register}'" in line for line in lines)
 
 
-# Open defect: once in several runs the reader stands still after a register was removed, until the watchdog ends the
-# worker (its supervisor, or a second worker, takes over; nothing is lost). tests/scenarios/test_lifecycle_register.py
-# walks the same way on the whole system.
-@pytest.mark.campaign
 @pytest.mark.parametrize("has_standby", [False, True])
 def test_a_register_comes_pauses_and_goes_while_another_streams(brokers, has_standby):
     with bench(brokers) as site, site.worker() as process:

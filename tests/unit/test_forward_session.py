@@ -88,6 +88,7 @@ class World:
     sought: list[int] = field(default_factory=list)
     kept: list[bytes] = field(default_factory=list)
     restarts: int = 0
+    on_seek: Callable[[], None] | None = None
 
     def session(self) -> Session:
         async def find_start(_: Register, below: int | None) -> Start:
@@ -105,6 +106,9 @@ class World:
 
         async def seek(offset: int) -> None:
             self.sought.append(offset)
+            once, self.on_seek = self.on_seek, None
+            if once is not None:
+                once()
 
         async def restart(_: Register) -> None:
             self.restarts += 1
@@ -227,7 +231,7 @@ def test_schema_records_are_kept_before_they_are_sealed_and_restated(world):
 
 def test_chunks_of_an_earlier_reading_are_not_taken(world):
     async def play(session):
-        session.accept(Chunk(PARTITION, session.reading - 1, records(0, 3)))
+        session.accept(Chunk(PARTITION, object(), records(0, 3)))
         assert session.next_offset == 0
 
     played(world, play)
@@ -253,6 +257,17 @@ def test_a_jump_that_was_a_lost_poll_goes_on(world):
         await until(lambda: len(world.sought) == 2 and session.is_ready)
         session.accept(chunk(session, records(0, 4)))
         await until(lambda: session.acknowledged_end == 4)
+
+    played(world, play)
+
+
+def test_records_missed_while_a_place_is_sought_are_asked_for_again(world):
+    async def play(session):
+        former = session.reading
+        world.on_seek = session.seek_again
+        session.seek_again()
+        await until(lambda: len(world.sought) == 3 and session.is_ready)
+        assert session.reading is not former
 
     played(world, play)
 

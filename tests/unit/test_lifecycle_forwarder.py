@@ -40,7 +40,7 @@ def partitions(*names: str) -> set[TP]:
 class Session:
     def __init__(self, register: Register, partition: TP) -> None:
         self.register, self.partition = register, partition
-        self.has_ended, self.reassignments = False, 0
+        self.has_ended, self.seeks, self.reading = False, 0, object()
 
     async def run(self) -> None:
         try:
@@ -48,8 +48,8 @@ class Session:
         finally:
             self.has_ended = True
 
-    def reassigned(self) -> None:
-        self.reassignments += 1
+    def seek_again(self) -> None:
+        self.seeks += 1
 
 
 class Clock:
@@ -108,8 +108,25 @@ def test_sessions_live_through_the_rebalance_that_a_new_contract_asks_for():
         forwarder.expect_rebalance()
         forwarder.assigned(partitions("a", "c"), 5)
         now = await settled(forwarder)
-        assert (set(now), now["a"] is before["a"], now["a"].reassignments) == ({"a", "c"}, True, 1)
+        assert (set(now), now["a"] is before["a"], now["a"].seeks) == ({"a", "c"}, True, 1)
         assert before["b"].has_ended
+
+    asyncio.run(run())
+
+
+def test_records_that_are_let_go_are_sought_again_by_whoever_reads_the_partition_now():
+    async def run() -> None:
+        forwarder = made()
+        forwarder.assigned(partitions("a"), 1)
+        forwarder.want(wanted("a"))
+        (partition,), former = partitions("a"), (await settled(forwarder))["a"].reading
+        assert forwarder.is_current(partition, former)
+        forwarder.want({"a": register("a", tier=5)})
+        now = (await settled(forwarder))["a"]
+        assert not forwarder.is_current(partition, former)
+        forwarder.missed(partition)
+        forwarder.missed(*partitions("b"))
+        assert now.seeks == 1
 
     asyncio.run(run())
 
