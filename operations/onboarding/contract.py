@@ -67,8 +67,14 @@ def take(site: Site, asked: Asked) -> tuple[Register, bool]:
 
 
 def removing_path(site: Site, name: str) -> Path:
-    """Where the contract of a register stands while it is being removed."""
-    return site.state / "removing" / f"{name}.toml"
+    """Where the contract of a register stands while it is being removed; raises ContractError as `contract_path`."""
+    return site.state / "removing" / contract_path(site.folder, name).name
+
+
+def forget_secrets(site: Site, name: str) -> None:
+    """Remove the password files that were written for a register; those that it shares with others stay."""
+    for role in _ROLES:
+        _secret_path(site, name, role).unlink(missing_ok=True)
 
 
 def refuse_removing(site: Site, name: str) -> None:

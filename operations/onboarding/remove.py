@@ -20,7 +20,7 @@ from consumers.load import drop_generation
 from data_embassy.config import Register, Site, contract_path, read_contract, unpause
 from data_embassy.errors import CheckFailed, ContractError
 from data_embassy.kafka import delete_topics
-from operations.onboarding.contract import move_to_removing, removing_path
+from operations.onboarding.contract import forget_secrets, move_to_removing, removing_path
 from operations.onboarding.steps import Course, State
 
 SLOT_SECONDS_MAX: Final = 30.0
@@ -32,7 +32,7 @@ _KEPT: Final = ("removing", "verifications")
 def find(site: Site, name: str) -> Register:
     """The register, under contract or on its way out; raises ConfigError."""
     kept = removing_path(site, name)
-    if name not in site.registers and contract_path(site.folder, name).name == kept.name and kept.exists():
+    if name not in site.registers and kept.exists():
         return _read(site, kept, name)
     return site.register(name)
 
@@ -135,8 +135,7 @@ def _forget_files(site: Site, register: Register) -> None:
     for path in site.state.glob(f"**/{name}.json"):
         if path.relative_to(site.state).parts[0] not in _KEPT:
             path.unlink(missing_ok=True)
-    for role in ("capture", "pulse"):
-        (site.folder / "secrets" / f"{name}-{role}").unlink(missing_ok=True)
+    forget_secrets(site, name)
     removing_path(site, name).unlink(missing_ok=True)
 
 

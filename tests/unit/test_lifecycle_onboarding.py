@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from data_embassy.config import load_site, open_site, paused, write_atomically
+from data_embassy.config import Secret, load_site, open_site, paused, write_atomically
 from data_embassy.errors import ConfigError, ContractError, DataEmbassyError
 from operations.cli import exit_code
 from operations.commands.add import add
@@ -18,7 +18,7 @@ from operations.commands.pause import pause
 from operations.commands.register import list_registers
 from operations.commands.remove import remove
 from operations.commands.resume import resume
-from operations.onboarding.contract import Asked, move_to_removing, removing_path, take
+from operations.onboarding.contract import Asked, forget_secrets, move_to_removing, removing_path, take
 from operations.onboarding.dsn import parse_dsn, read_dsn, read_password
 from operations.onboarding.remove import find
 from pipelines.stops import Stop, StopFiles
@@ -265,3 +265,18 @@ def test_a_register_being_removed_is_found(home):
     removing_path(open_site(home), "land").unlink()
     with pytest.raises(ConfigError, match="no register"):
         find(open_site(home), "land")
+    with pytest.raises(ContractError, match="no register's name"):
+        find(open_site(home), "../land")
+
+
+def test_only_the_secrets_that_were_written_for_a_register_are_forgotten(home):
+    given = asked(passwords={"capture": Secret(PASSWORD), "pulse": Secret("other")})
+    register, _ = take(open_site(home), given)
+    assert register.source is not None
+    written = {access.password.path for access in (register.source.capture, register.source.pulse) if access.password}
+    for name in ("land-shared", "landing-capture", "sea-pulse"):
+        write_atomically(home / "secrets" / name, "theirs")
+    before = set((home / "secrets").iterdir())
+    forget_secrets(open_site(home), "land")
+    assert before - set((home / "secrets").iterdir()) == written
+    assert len(written) == 2
