@@ -16,7 +16,7 @@ from deploy.registers.catalogue import REGISTERS
 from tests.support.preflight_register import Candidate
 from tests.support.system import PlainPostgres
 
-SCALE: Final = 0.01
+SCALE: Final = 0.005
 
 
 @contextmanager
