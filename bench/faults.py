@@ -140,7 +140,7 @@ def _point(role: str, point: str, scene: Scene, rng: Random) -> None:
 
 
 def _together(scene: Scene, rng: Random) -> None:
-    scene.kill(*rng.sample(EVERYTHING, rng.randint(2, 4)))
+    scene.kill(*rng.sample(EVERYTHING, rng.randint(2, 5)))
 
 
 def _everything(scene: Scene, rng: Random) -> None:
@@ -279,7 +279,7 @@ def _kinds() -> dict[str, tuple[int, Strike]]:
         found |= {f"{role} dies at {point}": (1, partial(_point, role, point)) for point in points}
     found |= {f"{name} stands still (SIGSTOP, SIGCONT)": (1, partial(_freeze, name)) for name in FREEZABLE}
     found |= {
-        "two to four processes killed at once": (5, _together),
+        "two to five processes killed at once": (12, _together),
         "all nine processes killed at once": (1, _everything),
         "one process killed five times in a row": (3, _again),
         "one process stopped and started in order": (1, _restart),
