@@ -1,6 +1,7 @@
 """The reference registers: the same from the same seed, and in order whatever their writers do at once."""
 
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -14,6 +15,15 @@ from tests.support.reference_register import Filled, damage, database, generated
 from tests.support.system import PlainPostgres
 
 SNAPSHOTS = 20
+EXTENSIONS = """
+SELECT DISTINCT e.extname::text
+FROM pg_depend uses
+JOIN pg_depend member ON (member.classid, member.objid) = (uses.refclassid, uses.refobjid) AND member.deptype = 'e'
+JOIN pg_extension e ON e.oid = member.refobjid
+JOIN pg_class c ON uses.classid = 'pg_class'::regclass AND c.oid = uses.objid
+WHERE c.relnamespace = %s::regnamespace
+ORDER BY 1
+"""
 each_register = pytest.mark.parametrize("name", REGISTERS)
 
 
@@ -77,6 +87,20 @@ def test_each_check_finds_damage(filled, name):
                 connection.execute("SET LOCAL session_replication_role = replica")
                 connection.execute(statement.encode())
                 assert register.violations(connection).get(check, 0) > 0, check
+
+
+@each_register
+def test_contract_speaks_of_what_is_there(filled, name):
+    contract = tomllib.loads(REGISTERS[name].contract.read_text())
+    assert contract["tier"] in (1, 2, 3)
+    assert contract["owner"]["institution"]
+    assert 0 < contract["objectives"]["rpo_seconds"] < contract["objectives"]["rto_seconds"]
+    with psycopg.connect(filled.make(name), autocommit=True) as connection:
+        used = connection.execute(EXTENSIONS, (name,)).fetchall()
+        excluded = [one["table"] for one in contract.get("excluded", ()) if one["reason"]]
+        found = connection.execute("SELECT count(to_regclass(one)) FROM unnest(%s::text[]) one", (excluded,)).fetchone()
+    assert sorted(contract["expected_extensions"]) == [extension for (extension,) in used]
+    assert found == (len(excluded),)
 
 
 def test_nothing_stands_in_the_way_of_replicating_them(filled):
