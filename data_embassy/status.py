@@ -87,6 +87,10 @@ class RegisterStatus:
     """What this site could not see, and what is odd but no stop."""
     transactions: int | None = None
     changes: int | None = None
+    is_held: bool | None = None
+    """True while registers of higher tiers have the link; None at the embassy."""
+    level_in_seconds: float | None = None
+    """About when it will be level, by what the link carries; None where that cannot be said."""
 
     @property
     def generation(self) -> int | None:

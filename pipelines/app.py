@@ -59,7 +59,7 @@ def build_app(live: LiveSite, member: Membership) -> ForwardApp:
         lambda error: _crash(app, error),
     )
     _add_agent(app, topics_of(site))
-    _add_caretaker(app, live, keys, member)
+    _add_caretaker(app, live, keys, member, precedence)
     return app
 
 
@@ -171,8 +171,10 @@ def _add_agent(app: ForwardApp, topics: Iterable[str]) -> None:
                 raise
 
 
-def _add_caretaker(app: ForwardApp, live: LiveSite, keys: HomeKeys, member: Membership) -> None:
-    caretaker = Caretaker(live.site, keys, app.forwarder, lambda: bool(app.rebalancing), down=app.down)
+def _add_caretaker(app: ForwardApp, live: LiveSite, keys: HomeKeys, member: Membership, precedence: Precedence) -> None:
+    caretaker = Caretaker(
+        live.site, keys, app.forwarder, lambda: bool(app.rebalancing), down=app.down, rate=precedence.rate
+    )
     contracts = _contracts(app, live, member)
 
     async def watch() -> None:

@@ -24,7 +24,7 @@ from pipelines.numbering import REMEDY_MISSING, HomeTopicMissing
 from pipelines.receipts import ReceiptFollower
 from pipelines.session import Session
 from pipelines.stops import Stop, StopFiles
-from pipelines.telling import write_told
+from pipelines.telling import Teller
 from pipelines.trim import BEHIND_SECONDS, delete_before, trim_before
 from pipelines.watchdog import LOOP_SECONDS_MAX, REBALANCE_SECONDS_MAX, Watchdog
 
@@ -49,9 +49,10 @@ class Caretaker:
         is_rebalancing: Callable[[], bool],
         *,
         down: Travel | None = None,
+        rate: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._site, self._keys, self._forwarder = site, keys, forwarder
-        self._is_rebalancing = is_rebalancing
+        self._is_rebalancing, self._rate = is_rebalancing, rate
         self._down = Travel() if down is None else down
         self._stops = StopFiles(site.state)
         self._looks_without: dict[str, int] = {}
@@ -76,6 +77,7 @@ class Caretaker:
 
     def _watch(self) -> None:
         watchdog, rebalancing_since, live = Watchdog(), None, LiveSite(self._site)
+        teller = Teller(self._site.state)
         with ExitStack() as stack:
             topics: dict[str, LogReader] = {}
             while not self._is_closing.wait(WATCH_SECONDS):
@@ -85,8 +87,9 @@ class Caretaker:
                 rebalancing_since = (rebalancing_since or now) if self._is_rebalancing() else None
                 if rebalancing_since is not None and now - rebalancing_since > REBALANCE_SECONDS_MAX:
                     self._end("a rebalance does not end")
-                write_told(self._site.state, self._forwarder.sessions(), at=time.time())
-                stalled = watchdog.stalled(now, self._forwarder.readings(), self._ends(topics, stack, live))
+                ends = self._ends(topics, stack, live)
+                teller.tell(self._forwarder.sessions(), ends, self._rate(), now=now, at=time.time())
+                stalled = watchdog.stalled(now, self._forwarder.readings(), ends)
                 if stalled:
                     self._end(f"nothing is read of {', '.join(stalled)}")
 

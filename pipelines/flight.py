@@ -21,6 +21,8 @@ from pipelines.precedence import Precedence, Ticket, Turn
 CLOSE_SECONDS: Final = 1.0
 KEPT_ENVELOPES: Final = 8
 """Envelopes whose records stay at home for the comparison at the next start."""
+MEASURED_ENVELOPES: Final = 32
+"""Of which the bytes of a sealed record are measured."""
 
 _log = log.get("forward")
 
@@ -54,6 +56,8 @@ class Flight:
         self._lane_offset = -1
         self._sent: deque[_Sent] = deque()
         self._kept: deque[int] = deque(maxlen=KEPT_ENVELOPES)
+        self._sizes: deque[tuple[int, int]] = deque(maxlen=MEASURED_ENVELOPES)
+        """Records and sealed bytes of the last envelopes."""
         self._output: Output | None = None
 
     def __len__(self) -> int:
@@ -69,6 +73,13 @@ class Flight:
     def kept_from(self) -> int | None:
         """First home offset that the last envelopes hold, known once enough of them were acknowledged."""
         return min(self._kept) if len(self._kept) == KEPT_ENVELOPES else None
+
+    @property
+    def bytes_per_record(self) -> float | None:
+        """Sealed, over the last envelopes; None before the first. Other threads ask."""
+        sizes = tuple(self._sizes)
+        records = sum(count for count, _ in sizes)
+        return sum(size for _, size in sizes) / records if records else None
 
     @property
     def is_held(self) -> bool:
@@ -104,6 +115,7 @@ class Flight:
         failpoint.hit("after_produce")
         acknowledged.add_done_callback(lambda _: self._changed())
         self._sent.append(_Sent(batch, len(envelope), ticket, acknowledged))
+        self._sizes.append((len(batch.records), len(envelope)))
         self._count()
 
     def settle(self) -> None:

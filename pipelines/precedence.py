@@ -41,21 +41,18 @@ class Extreme:
 
     def add(self, value: float, now: float) -> None:
         """Take a sample."""
-        self._turn(now)
-        self._present = value if self._present is None else self._best(self._present, value)
-
-    def at(self, now: float) -> float | None:
-        """The best lately, None without a sample."""
-        self._turn(now)
-        if self._present is None or self._former is None:
-            return self._former if self._present is None else self._present
-        return self._best(self._present, self._former)
-
-    def _turn(self, now: float) -> None:
         period = int(now // self._seconds)
         if period != self._period:
             self._former = self._present if period == self._period + 1 else None
-            self._present, self._period = None, period
+            self._present, self._period = value, period
+        elif self._present is None or self._best(value, self._present) == value:
+            self._present = value
+
+    def at(self, now: float) -> float | None:
+        """The best lately, None without a sample; other threads may ask."""
+        elapsed = int(now // self._seconds) - self._period
+        samples = [one for one in (self._present, self._former)[: max(0, 2 - elapsed)] if one is not None]
+        return self._best(*samples) if len(samples) > 1 else next(iter(samples), None)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -91,6 +91,11 @@ class Session:
         return self._is_reading and not self._collector.has_room
 
     @property
+    def bytes_per_record(self) -> float | None:
+        """Of its last envelopes, sealed; None before the first."""
+        return self._flight.bytes_per_record
+
+    @property
     def is_held(self) -> bool:
         """True while registers of higher tiers have the link."""
         return self._flight.is_held

@@ -6,13 +6,18 @@ It tells a register that stands still from a forwarder that does not run.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 from data_embassy.config import write_hint
+from pipelines.outlook import Coming, Load, level_in
 from pipelines.session import Session
+
+_BYTES_UNKNOWN: Final = 100.0
+"""Taken for a sealed record before the first was sealed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,17 +28,52 @@ class Told:
     acknowledged: Mapping[str, int | None] = field(default_factory=dict)
     """First home offset that the embassy's broker has not acknowledged, by register."""
     states: Mapping[str, str] = field(default_factory=dict)
+    held: Sequence[str] = ()
+    """Registers that wait because higher tiers have the link."""
+    level_in_seconds: Mapping[str, float | None] = field(default_factory=dict)
+    """About when each register will be level; None where that cannot be said."""
+    link_bytes_per_second: float | None = None
+    """What the link carried lately at its best; None when nothing was sent."""
 
 
-def write_told(state: Path, sessions: Mapping[str, Session], *, at: float) -> None:
-    """Say it; a disk that is full keeps nothing from being forwarded."""
-    told = Told(
-        at=at,
-        acknowledged={name: session.acknowledged_end for name, session in sessions.items()},
-        states={name: session.state.value for name, session in sessions.items()},
-    )
-    with suppress(OSError):
-        write_hint(_path(state), json.dumps(asdict(told)))
+class Teller:
+    """Says it every few seconds, and remembers what is needed for an estimate. One thread uses it."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._coming: dict[str, Coming] = {}
+
+    def tell(
+        self, sessions: Mapping[str, Session], ends: Mapping[str, int], rate: float | None, *, now: float, at: float
+    ) -> None:
+        """Say it; a disk that is full keeps nothing from being forwarded. `ends` are those of the home topics."""
+        self._coming = {name: self._coming.get(name, Coming()) for name in ends}
+        for name, end in ends.items():
+            self._coming[name].see(now, end)
+        loads = {name: self._load(sessions[name], name, end) for name, end in ends.items() if name in sessions}
+        told = Told(
+            at=at,
+            acknowledged={name: session.acknowledged_end for name, session in sessions.items()},
+            states={name: session.state.value for name, session in sessions.items()},
+            held=sorted(name for name, session in sessions.items() if session.is_held),
+            level_in_seconds={name: _rounded(level_in(load, loads.values(), rate)) for name, load in loads.items()},
+            link_bytes_per_second=_rounded(rate),
+        )
+        with suppress(OSError):
+            write_hint(_path(self._state), json.dumps(asdict(told)))
+
+    def _load(self, session: Session, name: str, end: int) -> Load:
+        each = session.bytes_per_record or _BYTES_UNKNOWN
+        done = session.acknowledged_end
+        return Load(
+            tier=session.register.tier,
+            waiting_bytes=each * max(0, end - done) if done is not None else 0.0,
+            coming_bytes=each * self._coming[name].per_second(),
+        )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 def read_told(state: Path) -> Told | None:

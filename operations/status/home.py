@@ -113,6 +113,8 @@ def _shown(
         ),
         candidate=None if heard is None or not heard.candidate else _candidate(register.name, heard.candidate),
         notes=seen.notes,
+        is_held=None if told is None else register.name in told.held,
+        level_in_seconds=None if told is None else told.level_in_seconds.get(register.name),
     )
 
 

@@ -13,6 +13,7 @@ _NAME_MAX: Final = 28
 _COLORS: Final = {"live": "32", "loading": "36", "paused": "33", "waiting": "33", "unknown": "33"}
 _RED: Final = "31;1"
 _QUIET: Final = ("empty",)
+_WORTH_SAYING_SECONDS: Final = 5.0
 _INDENT: Final = " " * 9
 
 
@@ -69,7 +70,19 @@ def _below(one: RegisterStatus) -> Iterator[str]:
         if one.candidate.cause is not None:
             yield f"{one.candidate.cause}: {one.candidate.reason}"
             yield from _remedy(one.candidate.remedy)
+    yield from _outlook(one)
     yield from one.notes
+
+
+def _outlook(one: RegisterStatus) -> Iterator[str]:
+    if one.is_held:
+        yield f"tier {one.tier} waits: the link carries registers of higher tiers first{_level_in(one)}"
+    elif one.level_in_seconds is not None and one.level_in_seconds >= _WORTH_SAYING_SECONDS:
+        yield f"catching up{_level_in(one)}"
+
+
+def _level_in(one: RegisterStatus) -> str:
+    return "" if one.level_in_seconds is None else f"; level in about {_duration(one.level_in_seconds)}"
 
 
 def _remedy(remedy: str | None) -> Iterator[str]:
