@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@echo "setup: Python packages (hashes checked)"
@@ -63,6 +63,10 @@ coverage: setup ## branches of the pure core, by the tests that need no broker; 
 	@$(BIN)/python -m coverage run -m pytest -q tests/unit tests/property tests/vectors
 	@echo "all packages: $$($(BIN)/python -m coverage report --format=total) %"
 	@$(BIN)/python -m coverage report --fail-under=100 --precision=2 --include='$(subst $(eval) ,$(comma),$(CORE))'
+
+.PHONY: coverage-all
+coverage-all: setup ## branches of all packages by all tests and their processes; writes docs/reports/coverage.md
+	@$(BIN)/python -m bench.covered -q
 
 .PHONY: campaign
 campaign: setup ## long fault runs; writes docs/reports

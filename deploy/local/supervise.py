@@ -21,7 +21,7 @@ from deploy.local.machine import LocalError, is_root, wait_until, write_private
 LOG_BYTES_MAX = "10MB"
 LOG_FILES_MAX = 3
 DAEMON_SECONDS_MAX = 30
-_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME")
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "COVERAGE_PROCESS_START")
 _GONE = (OSError, HTTPException)
 
 
