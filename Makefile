@@ -83,6 +83,7 @@ docs: setup ## regenerate the reference pages that follow from the code
 	@$(BIN)/python -m operations.reference docs/reference
 	@$(BIN)/python -m tests.support.types_page docs/reference/types.md
 	@$(BIN)/python -m tests.support.ddl_page docs/reference/ddl.md
+	@$(BIN)/python -m tests.support.registers_page docs/reference/registers.md
 
 .PHONY: clean
 clean: down ## remove the environment, jars and build products

@@ -25,5 +25,5 @@ have that name too:
 Shared: `reference` (the interface: generate, workload, violations), `workload` (writer threads, counters),
 `invariants`, `loading` (COPY), `draws` (days, people, statements of actions), `names`, `codes` (personal codes). For
 the tests each register has `tests/support/damage/<name>.toml`: for every check a statement after which it must find
-something.
+something. `make docs` writes docs/reference/registers.md from docstrings of actions and leading comments of SQL files.
 """

@@ -104,7 +104,7 @@ class Workload:
                         self._dsn, autocommit=True, application_name=self._application, options=_SETTINGS
                     ) as db:
                         self._act(db, rng, remaining)
-                except psycopg.OperationalError:
+                except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout):
                     self._count("disconnected")
                     self._stopping.wait(_RETRY_SECONDS)
         except BaseException as failure:  # noqa: BLE001 - raised again by stop()

@@ -1,4 +1,4 @@
--- A property that was made of others is closed or has its sources closed; what is made of one or two has their area.
+-- What was divided or joined is closed, and had the area of what came of it.
 SELECT count(*)
 FROM (
     SELECT made_of, sum(area_m2) AS area FROM (
