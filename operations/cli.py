@@ -34,6 +34,7 @@ _REGISTER_VERBS: Final = (
     "repair",
     "pause",
     "resume",
+    "tier",
     "decide",
     "remove",
 )

@@ -50,7 +50,8 @@ class Reader:
         """A number within bounds."""
         value: int = self._value(table, name, int, default, required=True)
         if not low <= value <= high and (table, name) in self._used:
-            self.problems.append(f"{self.path}: {table}.{name} must lie between {low} and {high}")
+            label = f"{table}.{name}" if table else name
+            self.problems.append(f"{self.path}: {label} must lie between {low} and {high}")
         return value
 
     def file(self, table: str, name: str) -> Path | None:

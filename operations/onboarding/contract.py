@@ -58,7 +58,7 @@ def take(site: Site, asked: Asked) -> tuple[Register, bool]:
         _store_passwords(known, asked)
         return known, False
     text = asked.text if asked.text is not None else _compose(site, asked)
-    register = _validate(site, asked.name, text)
+    register = validated(site, asked.name, text)
     if register.lane in {one.lane for one in site.registers.values()}:
         raise ContractError(f"lane {register.lane} belongs to another register", remedy="give another --lane")
     _store_passwords(register, asked)
@@ -156,7 +156,8 @@ def _holds(password: PasswordFile, secret: Secret) -> bool:
         return False
 
 
-def _validate(site: Site, name: str, text: str) -> Register:
+def validated(site: Site, name: str, text: str) -> Register:
+    """The contract that this text would be; raises ContractError with everything that is wrong."""
     problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="embassy-") as folder:
         draft = Path(folder) / f"{name}.toml"

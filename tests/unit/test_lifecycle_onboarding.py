@@ -18,9 +18,11 @@ from operations.commands.pause import pause
 from operations.commands.register import list_registers
 from operations.commands.remove import remove
 from operations.commands.resume import resume
+from operations.commands.tier import tier
 from operations.onboarding.contract import Asked, forget_secrets, move_to_removing, removing_path, take
 from operations.onboarding.dsn import parse_dsn, read_dsn, read_password
 from operations.onboarding.remove import find
+from operations.onboarding.tier import with_tier
 from pipelines.stops import Stop, StopFiles
 
 PASSWORD = "Planted-4711-pw"
@@ -44,7 +46,7 @@ host = "127.0.0.1"
 port = 1
 """
 APP = typer.Typer()
-for _verb in (add, pause, remove, resume):
+for _verb in (add, pause, remove, resume, tier):
     APP.command(name=_verb.__name__)(_verb)
 APP.command(name="list")(list_registers)
 
@@ -233,6 +235,35 @@ def test_pause_and_resume_ask_for_stops_to_be_looked_at_again(home):
     assert paused(site, "land") is None
     assert StopFiles(site.state).read("land") is None
     assert command(home, "pause", "unknown").returncode == 2
+
+
+def test_a_register_gets_another_tier_and_its_contract_stays_as_it_was(home):
+    take(open_site(home), asked())
+    path = home / "registers" / "land.toml"
+    before = path.read_text()
+    done = command(home, "tier", "land", "3", "--json")
+    assert json.loads(done.stdout) == {"register": "land", "site": "home", "tier": 3, "former": 1}
+    assert load_site(home).registers["land"].tier == 3
+    assert path.read_text() == before.replace("tier = 1", "tier = 3")
+
+
+@pytest.mark.parametrize(("name", "tier"), [("land", "0"), ("land", "10"), ("unknown", "2")])
+def test_what_is_no_tier_is_refused(home, name, tier):
+    take(open_site(home), asked())
+    assert command(home, "tier", name, tier).returncode == 2
+    assert load_site(home).registers["land"].tier == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('lane = "a"\n[source]\ntier = 8\n', 'tier = 5\nlane = "a"\n[source]\ntier = 8\n'),
+        ("tier=2 # as agreed\n", "tier = 5 # as agreed\n"),
+        ("# tier = 1\ntier = 2\n", "# tier = 1\ntier = 5\n"),
+    ],
+)
+def test_one_line_of_the_contract_changes(text, expected):
+    assert with_tier(text, 5) == expected
 
 
 def test_nothing_is_removed_without_agreement(home):

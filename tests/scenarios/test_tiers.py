@@ -1,0 +1,97 @@
+"""A link that cannot carry everything: the higher tier is level first, the lower one waits and says for how long."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from data_embassy.config import load_site
+from data_embassy.status import RegisterStatus
+from operations.status.home import home_status
+from pipelines.telling import read_told
+from tests.support.odd_register import connect as connect_odd
+from tests.support.scenario import ODD, POPULATION, Registers, wait_for
+
+RATE_KBIT = 4000
+BULK = {ODD: 1_500, POPULATION: 4_000}
+"""Rows of about a kilobyte that does not compress well."""
+MAKE = "CREATE TABLE bulk (id integer PRIMARY KEY, content bytea)"
+FILL = """
+INSERT INTO bulk SELECT i, decode(string_agg(md5(i::text || j || random()), ''), 'hex')
+FROM generate_series(1, %s) i, generate_series(1, 64) j GROUP BY i
+"""
+
+
+def home(registers: Registers) -> dict[str, RegisterStatus]:
+    site = load_site(registers.system.layout.site("home"))
+    return {one.register: one for one in home_status(site, clock=lambda: dt.datetime.now(dt.UTC))}
+
+
+def waiting(registers: Registers, name: str) -> int:
+    """Home records that the embassy's broker has not acknowledged, as the forwarder counts them."""
+    return int(registers.metric("forward", "embassy_forward_backlog_records", register=name) or 0)
+
+
+@contextmanager
+def bulk(registers: Registers) -> Iterator[None]:
+    """Both registers have written what the link carries in many seconds, while it was cut."""
+    link = registers.system.link
+    link.cut()
+    try:
+        for name, rows in BULK.items():
+            with connect(registers, name) as connection:
+                connection.execute(MAKE)
+                connection.execute(FILL, (rows,))
+        wait_for(lambda: all(waiting(registers, name) >= rows for name, rows in BULK.items()), "everything is captured")
+        link.rate(RATE_KBIT)
+        link.mend()
+        yield
+    finally:
+        link.rate(0)
+        link.mend()
+        for name in BULK:
+            with connect(registers, name) as connection:
+                connection.execute("DROP TABLE IF EXISTS bulk")
+
+
+def connect(registers: Registers, name: str) -> psycopg.Connection[tuple[object, ...]]:
+    dsn = registers.home_dsn(name)
+    return connect_odd(dsn) if name == ODD else psycopg.connect(dsn, autocommit=True)
+
+
+def test_the_higher_tier_is_level_first_and_the_lower_one_says_for_how_long_it_waits(registers):
+    with bulk(registers):
+        began = time.monotonic()
+        seen: list[RegisterStatus] = []
+        told = load_site(registers.system.layout.site("home")).state
+        wait_for(lambda: POPULATION in (read_told(told) or pytest.fail("nothing is told")).held, "the lower tier waits")
+        seen.append(home(registers)[POPULATION])
+        high = registers.wait_level(ODD, lag=3.0)
+        left = waiting(registers, POPULATION)
+        low = registers.wait_level(POPULATION, lag=3.0)
+    assert left > 0.7 * BULK[POPULATION], f"{ODD} level after {high:.1f} s, {left} records of the other one were left"
+    assert low > high
+    assert seen[0].is_held
+    assert seen[0].level_in_seconds is not None
+    assert 2 < seen[0].level_in_seconds < 60, (seen[0].level_in_seconds, time.monotonic() - began)
+    registers.assert_equal()
+
+
+def test_an_operator_ranks_registers_anew_while_they_wait(registers):
+    with bulk(registers):
+        try:
+            registers.command("home", "register", "tier", POPULATION, "1")
+            registers.command("home", "register", "tier", ODD, "5")
+            registers.wait_level(POPULATION, lag=3.0)
+            left = waiting(registers, ODD)
+            assert left > 0.3 * BULK[ODD], f"{left} records were left"
+            registers.wait_level(ODD, lag=3.0)
+        finally:
+            registers.command("home", "register", "tier", POPULATION, "2")
+            registers.command("home", "register", "tier", ODD, "1")
+    registers.assert_equal()
