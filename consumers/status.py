@@ -20,7 +20,7 @@ from consumers.voice import stored_position
 from data_embassy import causes
 from data_embassy.config import Postgres, Register, Site, paused
 from data_embassy.errors import ConfigError, TransportError
-from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, utc
+from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, meets, utc
 from data_embassy.types import Lsn
 
 __all__ = ["RegisterStatus", "embassy_status"]
@@ -134,6 +134,8 @@ def _assemble(
         register=register.name,
         lane=register.lane,
         tier=register.tier,
+        objective_seconds=register.terms.rpo_seconds,
+        is_objective_met=meets(register.terms.rpo_seconds, lag),
         state=state,
         lag_seconds=None if lag is None else round(max(0.0, lag), 3),
         is_lag_trusted=_trust(lag, told),

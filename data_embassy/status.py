@@ -69,6 +69,10 @@ class RegisterStatus:
     clock_offset_seconds: float | None = None
     """The embassy's clock minus home's."""
     clock_uncertainty_seconds: float | None = None
+    objective_seconds: int | None = None
+    """How far behind it may be by its contract at this site; None where nothing was agreed."""
+    is_objective_met: bool | None = None
+    """False as well while nobody can say how far behind it is; None without an objective."""
     age_seconds: float | None = None
     """How old this is: since the receiver, or at home the embassy's newest receipt, last said anything."""
     position: Position | None = None
@@ -100,6 +104,13 @@ class RegisterStatus:
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
         return asdict(self)
+
+
+def meets(objective_seconds: int | None, behind_seconds: float | None) -> bool | None:
+    """Whether an objective is met by what is known; None without one."""
+    if objective_seconds is None:
+        return None
+    return behind_seconds is not None and behind_seconds <= objective_seconds
 
 
 def faulty(name: str, error: ContractError, *, site: Literal["home", "embassy"]) -> RegisterStatus:

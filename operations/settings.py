@@ -14,7 +14,16 @@ from typing import Final
 
 from data_embassy.config import contract, site
 
-_KINDS: Final = {"text": "text", "optional": "text", "number": "whole number", "file": "path", "password": "path"}
+_KINDS: Final = {
+    "text": "text",
+    "optional": "text",
+    "number": "whole number",
+    "limit": "whole number",
+    "degrees": "degrees",
+    "texts": "list of texts",
+    "file": "path",
+    "password": "path",
+}
 _WHO: Final = ("capture", "pulse")
 
 _INTRODUCTION: Final = """\
@@ -29,6 +38,8 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "site.name": "What status and logs call it.",
         "site.keys": "Folder with this site's keys and the others' public bundles.",
         "site.state": "Folder with stops, pauses and reports. Small.",
+        "site.latitude": "Where this site stands, north positive; `embassy plan` says how far the sites are apart.",
+        "site.longitude": "The same, east positive.",
         "kafka.bootstrap": "The site's own broker, `host:port[,host:port]`.",
         "kafka.username": "User for SASL PLAIN; without it the broker asks for none.",
         "kafka.password_file": "File of mode 0600 with that user's password.",
@@ -37,6 +48,8 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "link.ca_file": "Home only: the embassy's CA; with it the link is TLS.",
         "link.cert_file": "Home only: home's certificate for the link.",
         "link.key_file": "Home only: its key, mode 0600.",
+        "link.latitude": "Home only: where the embassy stands.",
+        "link.longitude": "Home only: the same, east positive.",
         "postgres.host": "Embassy only: the server with the standbys.",
         "postgres.port": "Embassy only: its port.",
         "postgres.database": "Embassy only: the control database.",
@@ -48,7 +61,13 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
     },
     "registers/NAME.toml": {
         "lane": "The lane's id: 16 lower-case hex digits, the same at both sites; says nothing about the register.",
-        "tier": "Which registers go first when the link cannot carry everything; higher first.",
+        "tier": "Which registers go first when the link cannot carry everything; 1 goes first.",
+        "owner.institution": "Whose register it is.",
+        "owner.contact": "Who decides for it.",
+        "objectives.rpo_seconds": "How far behind the standby may be; the status shows where it is not kept.",
+        "objectives.rto_seconds": "How soon the standby must be open for work after the decision.",
+        "retention.home_hours": "Home only: how long the home topic keeps what the embassy confirmed.",
+        "expected_extensions": "Extensions that the register may have; `embassy register check` names others.",
         "source.host": "Home only: the register's server.",
         "source.port": "Home only: its port.",
         "source.database": "Home only: the register's database.",
@@ -86,10 +105,13 @@ def settings(of: str) -> list[Setting]:
 def _asked(call: ast.Call, method: str) -> Iterator[Setting]:
     table, name, *more = (ast.unparse(argument) for argument in call.args)
     is_needed = method in ("text", "number") and not more
-    default = "required" if is_needed else f"`{more[0].strip(chr(39))}`" if more else "none"
+    has_default = method in ("text", "number") and more
+    default = "required" if is_needed else f"`{more[0].strip(chr(39))}`" if has_default else "none"
     kind = _KINDS[method]
-    if method == "number":
-        kind += f", {more[1]} to {more[2]}"
+    if method in ("number", "limit"):
+        kind += f", {more[-2]} to {more[-1]}"
+    elif method == "degrees":
+        kind += f", -{more[0]} to {more[0]}"
     for who in _WHO if "{who}" in name + default else ("",):
         path = ".".join(part for part in (_plain(table, who), _plain(name, who)) if part)
         yield Setting(name=path, kind=kind, default=_spelt(_plain(default, who)))

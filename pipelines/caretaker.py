@@ -25,7 +25,7 @@ from pipelines.receipts import ReceiptFollower
 from pipelines.session import Session
 from pipelines.stops import Stop, StopFiles
 from pipelines.telling import Teller
-from pipelines.trim import BEHIND_SECONDS, delete_before, trim_before
+from pipelines.trim import delete_before, trim_before
 from pipelines.watchdog import LOOP_SECONDS_MAX, REBALANCE_SECONDS_MAX, Watchdog
 
 WATCH_SECONDS: Final = 2.0
@@ -147,8 +147,10 @@ class Caretaker:
                     with suppress(TransportError):  # Trimmed at the next time.
                         self.trim(registers[name], follower)
 
-    def trim(self, register: Register, follower: ReceiptFollower, *, behind_seconds: float = BEHIND_SECONDS) -> None:
-        """Delete home records that a receipt of `behind_seconds` ago covers."""
+    def trim(self, register: Register, follower: ReceiptFollower, *, behind_seconds: float | None = None) -> None:
+        """Delete home records that a receipt of `behind_seconds` ago covers; by default as the contract says."""
+        if behind_seconds is None:
+            behind_seconds = register.terms.home_hours * 3600.0
         session = self._forwarder.sessions().get(register.name)
         if session is None or not is_open(session):
             return

@@ -1,7 +1,8 @@
 """Trim home topics behind receipts: the rule (pure) and its edge.
 
-Only the forwarder trims, only the register whose session is open here. A record is deleted when a signed receipt of at
-least a day ago covers it and no envelope that may be compared again holds it.
+Only the forwarder trims, only the register whose session is open here. A record is deleted when a signed receipt
+covers it that is as old as the contract says (`retention.home_hours`, a day), and no envelope that may be compared
+again holds it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from confluent_kafka.admin import AdminClient
 from data_embassy.errors import TransportError
 from data_embassy.kafka import Settings
 
-BEHIND_SECONDS: Final = 24 * 3600.0
 _ANSWER_SECONDS: Final = 30.0
 
 
 def trim_before(*, low: int, received: int | None, kept_from: int | None) -> int | None:
     """First home offset to keep; None when nothing is to be deleted.
 
-    `low` is the first offset present, `received` the last one that a receipt of a day ago covers, `kept_from` the
+    `low` is the first offset present, `received` the last one that such a receipt covers, `kept_from` the
     first one of the last envelopes.
     """
     if received is None or kept_from is None:

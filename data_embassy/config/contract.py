@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from data_embassy.config.model import Postgres, Register, Source
+from data_embassy.config.model import Postgres, Register, Source, Terms
 from data_embassy.config.reader import Reader
 from data_embassy.errors import ContractError
 
@@ -87,8 +87,20 @@ def read_contract(path: Path, site: Path, problems: list[str], *, is_home: bool,
         problems.append(f"{path}: lane must be 16 lower-case hex digits")
     tier = reader.number("", "tier", 1, 1, 9)
     source = _read_source(reader, name) if is_home else None
+    terms = _read_terms(reader)
     reader.finish()
-    return Register(name=name, lane=lane, tier=tier, source=source)
+    return Register(name=name, lane=lane, tier=tier, source=source, terms=terms)
+
+
+def _read_terms(reader: Reader) -> Terms:
+    return Terms(
+        institution=reader.optional("owner", "institution"),
+        contact=reader.optional("owner", "contact"),
+        rpo_seconds=reader.limit("objectives", "rpo_seconds", 1, 604800),
+        rto_seconds=reader.limit("objectives", "rto_seconds", 1, 2592000),
+        home_hours=reader.number("retention", "home_hours", 24, 1, 8784),
+        expected_extensions=reader.texts("", "expected_extensions"),
+    )
 
 
 def _read_source(reader: Reader, name: str) -> Source:

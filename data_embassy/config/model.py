@@ -30,6 +30,8 @@ class Link:
     ca_file: Path | None
     cert_file: Path | None
     key_file: Path | None
+    place: Place | None = None
+    """Where the embassy stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,29 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an institution and this service agreed on for a register; None where nothing was."""
+
+    institution: str | None = None
+    contact: str | None = None
+    rpo_seconds: int | None = None
+    """How far behind the standby may be."""
+    rto_seconds: int | None = None
+    """How soon it must be open for work after the decision."""
+    home_hours: int = 24
+    """How long home keeps what the embassy confirmed."""
+    expected_extensions: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a site stands, in degrees; north and east are positive."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
     """A register's contract at this site."""
 
@@ -68,6 +93,7 @@ class Register:
     lane: str
     tier: int
     source: Source | None
+    terms: Terms = Terms()
 
     @property
     def changes_topic(self) -> str:
@@ -118,6 +144,7 @@ class Site:
     link: Link | None
     postgres: Postgres | None
     metrics: Metrics
+    place: Place | None = None
     registers: Mapping[str, Register]
     """Those whose contracts can be used."""
     faults: Mapping[str, ContractError] = field(default_factory=dict)

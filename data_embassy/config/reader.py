@@ -23,17 +23,18 @@ class Reader:
             problems.append(f"{path}: {error}")
         self._used: set[tuple[str, ...]] = set()
 
-    def _value(self, table: str, name: str, kind: type, default: Any, *, required: bool) -> Any:
+    def _value(self, table: str, name: str, kind: type | tuple[type, ...], default: Any, *, required: bool) -> Any:
         self._used.add((table, name))
         where = self.data.get(table, {}) if table else self.data
         value = where.get(name, default) if isinstance(where, dict) else default
         label = f"{table}.{name}" if table else name
+        first = kind if isinstance(kind, type) else kind[0]
         if value is None and required:
             self.problems.append(f"{self.path}: {label} is missing")
-            return kind()
+            return first()
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            self.problems.append(f"{self.path}: {label} must be {kind.__name__}")
-            return kind()
+            self.problems.append(f"{self.path}: {label} must be {first.__name__}")
+            return first()
         return value
 
     def text(self, table: str, name: str, default: str | None = None) -> str:
@@ -53,6 +54,30 @@ class Reader:
             label = f"{table}.{name}" if table else name
             self.problems.append(f"{self.path}: {label} must lie between {low} and {high}")
         return value
+
+    def limit(self, table: str, name: str, low: int, high: int) -> int | None:
+        """A number within bounds, None when it is not there."""
+        return (
+            None
+            if self._value(table, name, int, None, required=False) is None
+            else self.number(table, name, None, low, high)
+        )
+
+    def degrees(self, table: str, name: str, most: int) -> float | None:
+        """An angle between `-most` and `most`, None when it is not there."""
+        value = self._value(table, name, (int, float), None, required=False)
+        if value is not None and not -most <= value <= most:
+            self.problems.append(f"{self.path}: {table}.{name} must lie between -{most} and {most} degrees")
+            return None
+        return None if value is None else float(value)
+
+    def texts(self, table: str, name: str) -> tuple[str, ...] | None:
+        """A list of texts, None when it is not there."""
+        value = self._value(table, name, list, None, required=False)
+        if value is not None and not all(isinstance(one, str) for one in value):
+            self.problems.append(f"{self.path}: {f'{table}.{name}' if table else name} must be a list of texts")
+            return None
+        return None if value is None else tuple(value)
 
     def file(self, table: str, name: str) -> Path | None:
         """A file's path, relative to the site's folder."""

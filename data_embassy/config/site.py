@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from data_embassy.config.contract import read_contracts
-from data_embassy.config.model import Broker, Connect, Link, Metrics, Postgres, Site
+from data_embassy.config.model import Broker, Connect, Link, Metrics, Place, Postgres, Site
 from data_embassy.config.reader import Reader
 from data_embassy.config.secret import REMEDY
 from data_embassy.errors import ConfigError
@@ -53,6 +53,7 @@ def _load(folder: Path, *, tolerates_contracts: bool) -> Site:
             pulse=reader.number("metrics", "pulse", 0, 0, 65535),
             receive=reader.number("metrics", "receive", 0, 0, 65535),
         ),
+        place=_place(reader.degrees("site", "latitude", 90), reader.degrees("site", "longitude", 180), problems),
         registers=registers,
         faults=faults,
     )
@@ -70,7 +71,16 @@ def _load_link(reader: Reader) -> Link:
         ca_file=reader.file("link", "ca_file"),
         cert_file=reader.file("link", "cert_file"),
         key_file=reader.file("link", "key_file"),
+        place=_place(reader.degrees("link", "latitude", 90), reader.degrees("link", "longitude", 180), reader.problems),
     )
+
+
+def _place(latitude: float | None, longitude: float | None, problems: list[str]) -> Place | None:
+    if latitude is not None and longitude is not None:
+        return Place(latitude=latitude, longitude=longitude)
+    if latitude is not None or longitude is not None:
+        problems.append("a place has a latitude and a longitude, in degrees")
+    return None
 
 
 def _load_postgres(reader: Reader) -> Postgres:

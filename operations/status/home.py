@@ -22,7 +22,7 @@ from data_embassy.errors import DataEmbassyError
 from data_embassy.kafka import client_settings
 from data_embassy.keys import HomeKeys, load_home_keys
 from data_embassy.postgres import connect
-from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, utc
+from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, meets, utc
 from data_embassy.types import Lsn
 from pipelines.logs import LogReader
 from pipelines.memory import Memory, Remembered
@@ -95,16 +95,21 @@ def _shown(
     heard, position = seen.heard, seen.position
     acknowledged = None if told is None else told.acknowledged.get(register.name)
     records = None if seen.home_end is None or acknowledged is None else max(0, seen.home_end - acknowledged)
+    lag, age = _lag(heard, position), _age(heard, now, remembered)
+    # The embassy speaks every few seconds: what it said is taken for the present until it is silent.
+    behind = None if lag is None or age is None else lag if age <= SILENT_SECONDS else lag + age
     return RegisterStatus(
         register=register.name,
         lane=register.lane,
         tier=register.tier,
+        objective_seconds=register.terms.rpo_seconds,
+        is_objective_met=meets(register.terms.rpo_seconds, behind),
         state="unknown",
-        lag_seconds=_lag(heard, position),
+        lag_seconds=lag,
         is_lag_trusted=None if remembered is None else remembered.is_offset_small,
         clock_offset_seconds=None if remembered is None else remembered.offset_seconds,
         clock_uncertainty_seconds=None if remembered is None else remembered.uncertainty_seconds,
-        age_seconds=_age(heard, now, remembered),
+        age_seconds=age,
         position=None if position is None else _position(position),
         backlog=Backlog(
             records=records,

@@ -75,6 +75,8 @@ def _below(one: RegisterStatus) -> Iterator[str]:
 
 
 def _outlook(one: RegisterStatus) -> Iterator[str]:
+    if one.is_objective_met is False:
+        yield f"further behind than the {_duration(one.objective_seconds)} of its objective"
     if one.is_held:
         yield f"tier {one.tier} waits: the link carries registers of higher tiers first{_level_in(one)}"
     elif one.level_in_seconds is not None and one.level_in_seconds >= _WORTH_SAYING_SECONDS:

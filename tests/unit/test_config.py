@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data_embassy.config import load_site
+from data_embassy.config import Place, Terms, load_site
 from data_embassy.errors import ConfigError
 
 HOME = """
@@ -57,6 +57,61 @@ def test_all_problems_of_all_files_come_together(tmp_path):
         "16 lower-case hex",
     ):
         assert part in str(error.value)
+
+
+TERMS = """
+expected_extensions = ["citext", "ltree"]
+[owner]
+institution = "Maa-amet"
+[objectives]
+rpo_seconds = 10
+rto_seconds = 3600
+[retention]
+home_hours = 48
+"""
+
+
+def test_a_contract_says_what_was_agreed(tmp_path):
+    text = REGISTER.replace("[source]", TERMS + "[source]")
+    terms = load_site(write(tmp_path, population=text)).register("population").terms
+    assert (terms.institution, terms.contact, terms.rpo_seconds, terms.rto_seconds) == ("Maa-amet", None, 10, 3600)
+    assert (terms.home_hours, terms.expected_extensions) == (48, ("citext", "ltree"))
+
+
+def test_without_terms_nothing_was_agreed(tmp_path):
+    assert load_site(write(tmp_path, population=REGISTER)).register("population").terms == Terms()
+
+
+def test_all_that_is_wrong_with_the_terms_comes_together(tmp_path):
+    wrong = TERMS.replace('"ltree"', "3").replace("10", '"soon"').replace("48", "0").replace("3600", "0")
+    with pytest.raises(ConfigError) as error:
+        load_site(write(tmp_path, population=REGISTER.replace("[source]", wrong + "[source]")))
+    for part in (
+        "expected_extensions must be a list of texts",
+        "objectives.rpo_seconds must be int",
+        "objectives.rto_seconds must lie between 1 and",
+        "retention.home_hours must lie between 1 and",
+    ):
+        assert part in str(error.value)
+
+
+def test_the_sites_places_are_read(tmp_path):
+    text = HOME.replace("[kafka]", "latitude = 59.44\nlongitude = 24.75\n[kafka]") + "latitude = 49.6\nlongitude = 6\n"
+    site = load_site(write(tmp_path, text))
+    assert site.link is not None
+    assert (site.place, site.link.place) == (
+        Place(latitude=59.44, longitude=24.75),
+        Place(latitude=49.6, longitude=6.0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [("latitude = 91\nlongitude = 6", "between -90 and 90"), ("latitude = 5", "a latitude and a longitude")],
+)
+def test_half_a_place_or_none_of_this_earth_is_refused(tmp_path, added, message):
+    with pytest.raises(ConfigError, match=message):
+        load_site(write(tmp_path, HOME + added + "\n"))
 
 
 def test_lane_used_twice_is_refused(tmp_path):

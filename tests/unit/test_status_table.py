@@ -1,6 +1,10 @@
 """The status as text: 80 columns, the lag first, commands whole on lines of their own, colours only when asked."""
 
-from data_embassy.status import Backlog, Part, Position, RegisterStatus
+from dataclasses import replace
+
+import pytest
+
+from data_embassy.status import Backlog, Part, Position, RegisterStatus, meets
 from operations.status.table import table
 
 POSITION = Position(
@@ -54,6 +58,31 @@ def test_the_table_at_80_columns():
     text = table("embassy", "embassy", [LIVE, STOPPED, HALF, EMPTY])
     assert text == EXPECTED
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_an_objective_that_is_not_met_is_said():
+    late = replace(LIVE, lag_seconds=90.0, objective_seconds=10, is_objective_met=False)
+    assert "         further behind than the 10.0 s of its objective" in table("home", "home", [late]).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("held", "level", "said"),
+    [
+        (True, 125.0, "tier 1 waits: the link carries registers of higher tiers first; level in about 2 min"),
+        (True, None, "tier 1 waits: the link carries registers of higher tiers first"),
+        (False, 42.0, "catching up; level in about 42.0 s"),
+    ],
+)
+def test_who_waits_for_the_link_says_for_how_long(held, level, said):
+    text = table("home", "home", [replace(LIVE, is_held=held, level_in_seconds=level)], width=200)
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("objective", "behind", "expected"), [(None, 5.0, None), (10, 10.0, True), (10, 10.1, False), (10, None, False)]
+)
+def test_an_objective_is_met_only_by_what_is_known(objective, behind, expected):
+    assert meets(objective, behind) is expected
 
 
 def test_home_says_when_it_heard():
