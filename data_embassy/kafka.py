@@ -20,6 +20,7 @@ MESSAGE_BYTES_MAX: Final = 68 << 20
 ENVELOPE_BYTES_MAX: Final = 80 << 20
 """Broker limit of a lane: one record that does not compress, header, wrapped keys and signatures."""
 _CREATE_TIMEOUT_SECONDS: Final = 40.0
+_ANSWER_SECONDS: Final = 10.0
 
 
 def client_settings(broker: Broker | Link) -> Settings:
@@ -99,6 +100,18 @@ def delete_topics(broker: Broker | Link, topics: Sequence[str]) -> list[str]:
             ) from error
         deleted.append(name)
     return deleted
+
+
+def replicas(broker: Broker | Link) -> dict[str, int]:
+    """How many replicas each topic has that is seen there. Raises TransportError."""
+    try:
+        found = AdminClient(client_settings(broker) | {"log_level": 0}).list_topics(timeout=_ANSWER_SECONDS)
+    except KafkaException as error:
+        raise TransportError(f"the broker does not answer: {error.args[0].str()}", remedy="check the broker") from error
+    return {
+        name: min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
+        for name, topic in found.topics.items()
+    }
 
 
 def home_topic_settings() -> dict[str, str]:

@@ -32,6 +32,8 @@ class Told:
     """Registers that wait because higher tiers have the link."""
     level_in_seconds: Mapping[str, float | None] = field(default_factory=dict)
     """About when each register will be level; None where that cannot be said."""
+    bytes_per_record: Mapping[str, float | None] = field(default_factory=dict)
+    """Sealed, of the last envelopes of each register."""
     link_bytes_per_second: float | None = None
     """What the link carried lately at its best; None when nothing was sent."""
 
@@ -57,6 +59,7 @@ class Teller:
             states={name: session.state.value for name, session in sessions.items()},
             held=sorted(name for name, session in sessions.items() if session.is_held),
             level_in_seconds={name: _rounded(level_in(load, loads.values(), rate)) for name, load in loads.items()},
+            bytes_per_record={name: _rounded(session.bytes_per_record) for name, session in sessions.items()},
             link_bytes_per_second=_rounded(rate),
         )
         with suppress(OSError):
