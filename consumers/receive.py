@@ -77,7 +77,8 @@ def surroundings_of(site: Site, *, keep_retired: bool = False) -> Surroundings:
         stops=StopFiles(site.state),
         now=lambda: dt.datetime.now(dt.UTC),
         keep_retired=keep_retired,
-        decide=lambda register: decision_log(site, register.name).decide,
+        # Keys that cannot be read stop the worker that asks, not all registers.
+        decide=lambda register: lambda number, digest: decision_log(site, register.name).decide(number, digest),
         is_paused=lambda name: paused(site, name) is not None,
         tell=told.write,
         limits=lambda: Limits.of_one_of(registers_of(site)),

@@ -12,7 +12,7 @@ from consumers.generations import Found, GenerationFinder, newest
 from consumers.lane import KafkaLane
 from data_embassy import log
 from data_embassy.envelope import LaneOpener
-from data_embassy.errors import DataEmbassyError, TransportError
+from data_embassy.errors import DataEmbassyError
 
 _ENVELOPES_PER_POLL: Final = 64
 _RETRY_SECONDS: Final = 1.0
@@ -23,14 +23,18 @@ class Scout(threading.Thread):
     """Follows a lane from an offset on and notes the snapshots it meets, however broken what stands between."""
 
     def __init__(
-        self, *, name: str, open_lane: Callable[[], KafkaLane], opener: LaneOpener, start_offset: int | None
+        self,
+        *,
+        name: str,
+        open_lane: Callable[[], KafkaLane],
+        new_opener: Callable[[], LaneOpener],
+        start_offset: int | None,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.has_seen_all = False
         """True once everything that stood on the lane at the start was looked at."""
-        self.error: DataEmbassyError | None = None
         self.crash: BaseException | None = None
-        self._open_lane, self._opener = open_lane, opener
+        self._open_lane, self._new_opener = open_lane, new_opener
         self._start_offset = start_offset
         self._found: dict[int, Found] = {}
         self._stopping = threading.Event()
@@ -53,12 +57,10 @@ class Scout(threading.Thread):
             try:
                 with closing(self._open_lane()) as lane:
                     self._follow(lane)
-            except TransportError as error:
+            except DataEmbassyError as error:
+                # A broker that is away, keys that cannot be read: whoever mends it need not ask for the search.
                 _log.warning("waiting", cause=error.cause_class, message=error.message)
                 self._stopping.wait(_RETRY_SECONDS)
-            except DataEmbassyError as error:
-                self.error = error
-                return
             except BaseException as error:  # noqa: BLE001 (the supervisor ends the process with it)
                 self.crash = error
                 return
@@ -66,7 +68,7 @@ class Scout(threading.Thread):
     def _follow(self, lane: KafkaLane) -> None:
         low, end = lane.bounds()
         start = low if self._start_offset is None else max(low, self._start_offset)
-        finder = GenerationFinder(self._opener, lane.fetch)
+        finder = GenerationFinder(self._new_opener(), lane.fetch)
         self._found = finder.found
         lane.seek(start)
         next_offset = start
@@ -88,7 +90,7 @@ class Search:
         """Search behind a lane offset unless a search is under way; raises what crashed it."""
         if self._scout is None:
             self._scout = Scout(
-                name=self._name, open_lane=self._open_lane, opener=self._new_opener(), start_offset=behind
+                name=self._name, open_lane=self._open_lane, new_opener=self._new_opener, start_offset=behind
             )
             self._scout.start()
         elif self._scout.crash is not None:

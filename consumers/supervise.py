@@ -20,7 +20,7 @@ from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
 from consumers.position import StandbyPosition
 from consumers.receipts import Condition
-from consumers.refusals import WAIT, Unreachable
+from consumers.refusals import WAIT, LaneLost, Unreachable
 from consumers.scout import Search
 from consumers.standby import is_transient
 from consumers.standstills import Standstills
@@ -236,9 +236,11 @@ class RegisterReceiver(threading.Thread):
         _log.info("generation begins", register=self.register.name, generation=generation, attempt=attempt)
 
     def _search_if_needed(self, standbys: list[Standby]) -> None:
-        workers = (self._workers.get(one.database) for one in standbys)
-        if any(worker is not None and worker.phase is not Phase.STOPPED for worker in workers):
+        workers = [worker for one in standbys if (worker := self._workers.get(one.database)) is not None]
+        if any(worker.phase is not Phase.STOPPED for worker in workers):
             self._search.end()
+        elif any(worker.stopped is not None and isinstance(worker.stopped.error, LaneLost) for worker in workers):
+            self._search.go_on(behind=None)  # The lane may have been made anew: its offsets say nothing any more.
         else:
             self._search.go_on(behind=max((one.begin_lane_offset + 1 for one in standbys), default=None))
 
