@@ -10,7 +10,7 @@ from typing import Final
 import psycopg
 from psycopg.rows import dict_row
 
-from connectors.preflight import activity, preparation, server, slots, tables, types
+from connectors.preflight import activity, constraints, preparation, server, slots, tables, types
 from connectors.preflight.expected import Expected, expected
 from connectors.preflight.findings import SEVERITIES, Check, Context, Finding, Report, info, stop, warn
 from connectors.prepare import prepare_sql
@@ -69,7 +69,8 @@ def titles() -> dict[str, str]:
 
 
 def _checks(wanted: Expected) -> tuple[Check, ...]:
-    return (*server.CHECKS, *slots.CHECKS, *preparation.checks(wanted), *tables.CHECKS, *types.CHECKS, *activity.CHECKS)
+    about_server = (*server.CHECKS, *slots.CHECKS, *preparation.checks(wanted))
+    return (*about_server, *tables.CHECKS, *constraints.CHECKS, *types.CHECKS, *activity.CHECKS)
 
 
 def _context(connection: Connection, register: Register, source: Source, standby_version: int | None) -> Context:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -12,12 +14,22 @@ from consumers.load.errors import NEW_GENERATION, LoadDivergence, LoadFailed
 from consumers.load.state import TableState
 from data_embassy.postgres import Connection
 
+# By the function of PostgreSQL that refused: its words are in the server's language.
+_EXTENSION_REFUSED: Final = {
+    "parse_extension_control_file": "is not installed on this server",
+    "get_required_extension": "is not there, and another one needs it",
+    "execute_extension_script": "may be made by a superuser only: set trusted = true in its control file here, or let a"
+    " superuser make it in this database",
+}
+_QUOTED: Final = re.compile(r"[\"“„«]\s?([^\"“”„«»]+?)\s?[\"”“»]")
+
 
 @contextmanager
 def refusals(what: str) -> Iterator[None]:
     """Turn PostgreSQL's refusals into LoadFailed; a lost connection or a full disk passes through.
 
-    Only the class of the error is told: PostgreSQL's messages and contexts show names and values.
+    Only the class of the error is told, and which extension or constraint it is about: PostgreSQL's messages and
+    contexts show values.
     """
     try:
         yield
@@ -25,9 +37,18 @@ def refusals(what: str) -> Iterator[None]:
         raise
     except psycopg.Error as error:
         raise LoadFailed(
-            f"PostgreSQL refused {what}: {type(error).__name__} ({error.sqlstate})",
+            f"PostgreSQL refused {what}: {type(error).__name__} ({error.sqlstate}){_about(error.diag)}",
             remedy=f"see the embassy's PostgreSQL log, remove the cause; otherwise {NEW_GENERATION}",
         ) from None
+
+
+def _about(diag: psycopg.errors.Diagnostic) -> str:
+    """The extension that cannot be made here, or the constraint that a row fails."""
+    how = _EXTENSION_REFUSED.get(diag.source_function or "")
+    found = _QUOTED.search(diag.message_primary or "")
+    if how is not None and found is not None:
+        return f": extension {found[1]} {how}"
+    return "" if diag.constraint_name is None else f" on {diag.constraint_name}"
 
 
 class CopyRun:

@@ -47,6 +47,13 @@ CREATE EVENT TRIGGER theirs ON ddl_command_end EXECUTE FUNCTION note();
 CREATE FUNCTION safe(integer) RETURNS integer LANGUAGE sql LEAKPROOF AS 'SELECT 1';
 CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER there FOREIGN DATA WRAPPER elsewhere;
 CREATE FOREIGN TABLE far (id integer) SERVER there;
+CREATE DOMAIN born AS date CONSTRAINT past CHECK (VALUE <= CURRENT_DATE);
+CREATE DOMAIN positive AS integer; ALTER DOMAIN positive ADD CONSTRAINT above CHECK (VALUE > 0) NOT VALID;
+CREATE FUNCTION agreed(integer) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+CREATE TABLE checked (id integer PRIMARY KEY CONSTRAINT fine CHECK (id > 0), until timestamptz
+  CONSTRAINT "In future" CHECK (until > now()), CONSTRAINT agrees CHECK (agreed(id)), who name
+  CONSTRAINT own CHECK (who = current_user));
+ALTER TABLE checked ADD CONSTRAINT new_rule CHECK (id < 100) NOT VALID;
 CREATE SCHEMA embassy_local;
 SELECT lo_create(0);
 ANALYZE;
@@ -72,6 +79,35 @@ def test_a_clean_register_has_nothing_to_stop_for(clean: Candidate):
     assert [f for f in report.findings if f.severity == "stop"] == []
     assert report.is_ready
     assert report.is_prepared
+
+
+def test_checks_that_may_fail_at_the_embassy_are_named(awkward: Report):
+    found = {finding.object: finding for finding in awkward.findings if finding.check == "checks"}
+    assert {about: finding.severity for about, finding in found.items()} == {
+        "domain public.born, CHECK past": "warn",
+        "domain public.positive, CHECK above": "warn",
+        'table public.checked, CHECK "In future"': "warn",
+        "table public.checked, CHECK agrees": "warn",
+        "table public.checked, CHECK own": "warn",
+        "table public.checked, CHECK new_rule": "info",
+    }
+    assert "calls now:" in found['table public.checked, CHECK "In future"'].reason
+    assert "date, the time or the user" in found["domain public.born, CHECK past"].reason
+    assert "calls agreed" in found["table public.checked, CHECK agrees"].reason
+    remedy = found["domain public.positive, CHECK above"].remedy
+    assert remedy.endswith("ALTER DOMAIN public.positive VALIDATE CONSTRAINT above")
+
+
+def test_a_check_that_is_not_valid_lets_old_rows_pass_at_the_register_alone(postgres: PlainPostgres, tmp_path: Path):
+    """The behaviour that the findings warn of."""
+    schema = """
+    CREATE DOMAIN positive AS integer; CREATE TABLE old (id integer PRIMARY KEY, v positive, other integer);
+    INSERT INTO old VALUES (1, -5, 0); ALTER DOMAIN positive ADD CONSTRAINT above CHECK (VALUE > 0) NOT VALID;
+    """
+    with candidate(postgres, tmp_path, schema=schema) as one:
+        one.run("UPDATE old SET other = 1")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            one.run("SET session_replication_role = replica; UPDATE old SET v = '-5', other = 2")
 
 
 def test_the_command_says_it_in_json_and_in_words(clean: Candidate):
