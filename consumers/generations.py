@@ -7,11 +7,12 @@ receiver refuses such envelopes when it comes to them. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from consumers.beginnings import GenerationBegan
+from consumers.load import Base, base_of
 from consumers.reader import Opener
 from data_embassy.envelope import Header, Kind, OpenedRecords
 from data_embassy.errors import EnvelopeError, StreamError
@@ -20,6 +21,7 @@ from schemas.records import FINGERPRINTS, MAGIC, ORIGIN_SNAPSHOT, decode
 
 _BEGIN: Final = MAGIC + FINGERPRINTS["SnapshotBegin"]
 _POINT: Final = MAGIC + FINGERPRINTS["SnapshotPoint"]
+_BASE: Final = MAGIC + FINGERPRINTS["SnapshotBase"]
 _END: Final = MAGIC + FINGERPRINTS["SnapshotEnd"]
 
 
@@ -30,6 +32,8 @@ class Found:
     began: GenerationBegan
     consistent_point: Lsn | None = None
     is_complete: bool = False
+    base: Base | None = None
+    """Set when only what differs from it was sent."""
 
 
 class GenerationFinder:
@@ -80,16 +84,32 @@ class GenerationFinder:
         for value in values:
             if value.startswith(_POINT):
                 found.consistent_point = Lsn(decode(value)[1]["consistent_point"])
+            elif value.startswith(_BASE):
+                found.base = base_of(decode(value)[1])
             elif value.startswith(_END):
                 found.is_complete = True
                 self._current = None
 
 
 def newest(found: Iterable[Found], *, until: int | None = None) -> Found | None:
-    """The newest complete snapshot, whose consistent point is not behind `until`; None when there is none."""
+    """The newest complete snapshot, whose consistent point is not behind `until`; None when there is none.
+
+    One that rests on a base counts only while the lane holds the base too.
+    """
+    by_run = {one.began.run: one for one in found}
     suitable = [
         one
-        for one in found
-        if one.is_complete and one.consistent_point is not None and (until is None or one.consistent_point <= until)
+        for one in by_run.values()
+        if one.consistent_point is not None
+        and (until is None or one.consistent_point <= until)
+        and _is_whole(one, by_run)
     ]
     return max(suitable, key=lambda one: one.began.run, default=None)
+
+
+def _is_whole(found: Found, by_run: Mapping[int, Found]) -> bool:
+    """Complete, and so is everything that it rests on: a base is always of a lower run."""
+    if found.base is None or not found.is_complete:
+        return found.is_complete
+    base = by_run.get(found.base.run)
+    return base is not None and found.base.run < found.began.run and _is_whole(base, by_run)

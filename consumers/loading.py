@@ -9,7 +9,7 @@ from consumers import standby
 from consumers.beginnings import GenerationBegan
 from consumers.control import Standby
 from consumers.lane import Lane
-from consumers.load import GenerationLoader, LoadProgress
+from consumers.load import Bases, GenerationLoader, LoadProgress
 from consumers.position import StandbyPosition
 from consumers.reader import Batch, Opener, Reader
 from consumers.refusals import at_offset
@@ -27,10 +27,12 @@ _WAIT_SECONDS: Final = 0.2
 class Loading:
     """Reads one lane from a SnapshotBegin, or from where an earlier process came to, and loads its snapshot."""
 
-    def __init__(self, connection: Connection, target: Standby, *, lane: Lane, opener: Opener) -> None:
+    def __init__(
+        self, connection: Connection, target: Standby, *, lane: Lane, opener: Opener, bases: Bases | None = None
+    ) -> None:
         self.lane_end: int | None = None
         self._connection, self._target, self._lane = connection, target, lane
-        self._loader = GenerationLoader(connection)
+        self._loader = GenerationLoader(connection, bases)
         cursor = standby.read_cursor(connection)
         connection.commit()
         self._sequence = Sequence() if cursor is None else Sequence(cursor[0], cursor[1] + 1)

@@ -45,6 +45,14 @@ class LaneLost(EnvelopeError):
     reason: ClassVar[str] = "lane_lost"
 
 
+class BaseMissing(StreamError):
+    """A generation rests on an earlier one that can no longer be had."""
+
+
+class BaseMoved(TransportError):
+    """The database that served as base went on, or went away: it is looked for again."""
+
+
 class UnknownOrigin(StreamError):
     """A record names an origin that stream v1 does not know."""
 

@@ -27,6 +27,7 @@ from consumers.standstills import Standstills
 from consumers.surroundings import Surroundings
 from consumers.switching import drop_retired, drop_superseded, is_missing, make_live, sort_candidates
 from consumers.telling import condition_of
+from consumers.verify.asked import Asker
 from consumers.voice import Voice, stored_position
 from consumers.worker import Phase, Services, StandbyWorker
 from data_embassy import log
@@ -178,6 +179,7 @@ class RegisterReceiver(threading.Thread):
     def _start_worker(self, control: Control, target: Standby) -> None:
         around = self._around
         is_live = target.state == "live"
+        answers = None if around.answers is None else around.answers(self.register)
         worker = StandbyWorker(
             register=self.register,
             target=target,
@@ -189,7 +191,8 @@ class RegisterReceiver(threading.Thread):
                 now=around.now,
                 decide=around.decide(self.register),
                 limits=around.limits(),
-                answers=around.answers(self.register) if is_live and around.answers is not None else None,
+                answers=answers if is_live else None,
+                asker=None if is_live or answers is None else Asker(answers),
             ),
             latest_run=control.latest_run(self.register.name),
         )

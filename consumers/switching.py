@@ -9,6 +9,7 @@ from typing import Final
 
 import psycopg
 
+from consumers.bases import base_database
 from consumers.control import Control, Standby
 from consumers.load import drop_generation
 from consumers.refusals import StandbyMissing
@@ -56,8 +57,9 @@ def make_live(
 
 
 def drop_superseded(control: Control, standby: Standby) -> None:
-    """Forget a standby that nothing will come of."""
-    drop_generation(control.connection, standby.database)
+    """Forget a standby that nothing will come of, and the base that was built for it."""
+    for database in (standby.database, base_database(standby.database)):
+        drop_generation(control.connection, database)
     control.remove(standby.register, standby.database)
     control.note(standby.register, "superseded", f"{standby.generation}.{standby.attempt}")
 

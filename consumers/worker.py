@@ -6,14 +6,11 @@ in `stopped` for the register's supervisor, which stores it; the position stays.
 
 from __future__ import annotations
 
-import datetime as dt
 import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -21,16 +18,16 @@ import psycopg
 
 from consumers import standby
 from consumers.apply import prepare_session
-from consumers.apply.ddl.decisions import Decide, undecided
+from consumers.bases import StandbyBases
 from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
 from consumers.fetch import Goal
 from consumers.following import Following
 from consumers.lane import KafkaLane
-from consumers.load import LoadProgress, open_generation
+from consumers.load import Base, LoadProgress, open_generation
 from consumers.loading import Loading
 from consumers.position import StandbyPosition
-from consumers.receipts import ReceiptWriter
+from consumers.rebuild import build_base
 from consumers.refusals import (
     REBUILD,
     REPORT,
@@ -41,14 +38,15 @@ from consumers.refusals import (
     offset_of,
     remedy_for,
 )
-from consumers.transactions import Limits, RereadNeeded
-from consumers.verify.witness import Answers
+from consumers.services import Services, Stopped
+from consumers.transactions import RereadNeeded
 from data_embassy import log, metrics
-from data_embassy.config import Postgres, Register
-from data_embassy.envelope import LaneOpener
+from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, EnvelopeError, TransportError
 from data_embassy.postgres import Connection, connect
 from schemas.records import ORIGIN_SNAPSHOT, RecordKey, decode
+
+__all__ = ["Phase", "Services", "StandbyWorker", "Stopped"]
 
 BACKOFF_SECONDS_MAX: Final = 5.0
 _log = log.get("receive")
@@ -65,31 +63,6 @@ class Phase(Enum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What a worker needs of the world."""
-
-    postgres: Postgres
-    open_lane: Callable[[], KafkaLane]
-    new_opener: Callable[[], LaneOpener]
-    receipts: ReceiptWriter | None
-    now: Callable[[], dt.datetime]
-    decide: Decide = undecided
-    """What operators decided about schema changes."""
-    limits: Limits = field(default_factory=Limits)
-    answers: Answers | None = None
-    """Where verifications are answered; None for a standby that is not the live one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
-    """Why a worker ended before its time."""
-
-    error: DataEmbassyError
-    position: str
-    lane_offset: int | None
-
-
 class StandbyWorker(threading.Thread):
     """Loads and applies one lane into one database."""
 
@@ -101,7 +74,9 @@ class StandbyWorker(threading.Thread):
         services: Services,
         goal: Goal | None = None,
         latest_run: int = 0,
+        stopping: threading.Event | None = None,
     ) -> None:
+        """`stopping` ends this worker with another one, for which it works."""
         super().__init__(name=f"{register.name}-{target.database}", daemon=True)
         self.target = target
         self.phase = Phase.STARTING
@@ -124,7 +99,7 @@ class StandbyWorker(threading.Thread):
         self._goal = goal
         self._latest_run = latest_run
         self._certain: set[int] = set()
-        self._stopping = threading.Event()
+        self._stopping = stopping or threading.Event()
 
     def stop(self) -> None:
         """End soon, in good order: what was not committed is rolled back."""
@@ -220,19 +195,46 @@ class StandbyWorker(threading.Thread):
 
     def _load(self, connection: Connection, lane: KafkaLane) -> StandbyPosition | None:
         self.phase = Phase.LOADING
-        loading = Loading(connection, self.target, lane=lane, opener=self._services.new_opener())
-        rows = metrics.LOAD_ROWS.labels(self._register.name)
-        while not self._stopping.is_set():
-            self.progress = loading.progress
-            if loading.progress.is_complete:
-                return loading.finish()
-            rows_before = loading.progress.rows
-            if loading.step(self.began.put):
-                self.has_advanced = True
-                rows.inc(loading.progress.rows - rows_before)
-            self.trouble = None
-            self.lane_end = loading.lane_end
-        return None
+        with closing(self._bases()) as bases:
+            loading = Loading(connection, self.target, lane=lane, opener=self._services.new_opener(), bases=bases)
+            rows = metrics.LOAD_ROWS.labels(self._register.name)
+            while not self._stopping.is_set():
+                self.progress = loading.progress
+                if loading.progress.is_complete:
+                    bases.drop()
+                    return loading.finish()
+                rows_before = loading.progress.rows
+                if loading.step(self.began.put):
+                    self.has_advanced = True
+                    rows.inc(loading.progress.rows - rows_before)
+                self.trouble = None
+                self.lane_end = loading.lane_end
+            return None
+
+    def _bases(self) -> StandbyBases:
+        def build(base: Base, database: str) -> None:
+            build_base(
+                base,
+                database,
+                register=self._register,
+                services=self._services,
+                begin_worker=self._beside,
+                is_stopping=self._stopping.is_set,
+            )
+
+        return StandbyBases(
+            postgres=self._services.postgres,
+            register=self._register.name,
+            own_database=self.target.database,
+            asker=self._services.asker,
+            build=build,
+        )
+
+    def _beside(self, target: Standby, services: Services, goal: Goal) -> StandbyWorker:
+        """A worker for what this one needs: it ends with it."""
+        return StandbyWorker(
+            register=self._register, target=target, services=services, goal=goal, stopping=self._stopping
+        )
 
     # -- applying ---------------------------------------------------------------------------------------------------
 

@@ -100,6 +100,11 @@ class Content:
         self._mark = _one(under, _DDL_MARK)
         self.tables = {table.name: table for table in _tables(under)}
 
+    @property
+    def server_version(self) -> int:
+        """server_version_num."""
+        return self._under.info.server_version
+
     def hold(self, names: Iterable[Name]) -> None:
         """Keep these tables as they are until the transaction ends: TRUNCATE and schema changes wait."""
         for name in names:

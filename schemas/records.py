@@ -33,9 +33,12 @@ _NAMES: Final = (
     "end",
     "snapshot_begin",
     "snapshot_point",
+    "snapshot_question",
+    "snapshot_base",
     "snapshot_section",
     "snapshot_table",
     "snapshot_chunk",
+    "snapshot_kept",
     "snapshot_table_end",
     "snapshot_end",
 )

@@ -6,17 +6,24 @@ transaction and commits. Nothing here commits, so a kill at any point continues 
 rollback make a new loader: it reads its state from `embassy_local.load`.
 """
 
-from consumers.load.database import drop_generation, open_generation
+from consumers.load.base import Base, Bases, Kept, Sink, base_of
+from consumers.load.database import drop_generation, drop_other, open_generation
 from consumers.load.errors import AttemptSuperseded, LoadDivergence, LoadFailed
 from consumers.load.loader import GenerationLoader
 from consumers.load.state import LoadProgress
 
 __all__ = [
     "AttemptSuperseded",
+    "Base",
+    "Bases",
     "GenerationLoader",
+    "Kept",
     "LoadDivergence",
     "LoadFailed",
     "LoadProgress",
+    "Sink",
+    "base_of",
     "drop_generation",
+    "drop_other",
     "open_generation",
 ]

@@ -71,6 +71,13 @@ def drop_generation(control: Connection, database: str) -> None:
     control.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
+def drop_other(control: Connection, database: str, run: int) -> None:
+    """Drop a database unless it belongs to this attempt."""
+    exists, marked = _find(control, database)
+    if exists and marked != run:
+        drop_generation(control, database)
+
+
 def _find(control: Connection, database: str) -> tuple[bool, int | None]:
     row = control.execute(
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", (database,)

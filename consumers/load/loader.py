@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from consumers.load import finish
+from consumers.load.base import Base, Bases, base_of, kept_of, read_base, store_base
 from consumers.load.copying import CopyRun, refusals
 from consumers.load.errors import NEW_GENERATION, AttemptSuperseded, LoadDivergence
 from consumers.load.state import LoadProgress, TableState, read_progress, read_tables
 from data_embassy.errors import StreamError
 from data_embassy.postgres import Connection
 from data_embassy.types import Lsn
-from schemas.records import ORIGIN_SNAPSHOT, RecordKey, decode
+from schemas.records import FINGERPRINTS, MAGIC, ORIGIN_SNAPSHOT, RecordKey, decode
 
 _SESSION: Final = b"""
 SET LOCAL session_replication_role = 'replica';
@@ -23,6 +24,7 @@ SET LOCAL default_table_access_method = heap;
 SET LOCAL default_tablespace = '';
 SET LOCAL maintenance_work_mem = '256MB'
 """
+_QUESTION: Final = MAGIC + FINGERPRINTS["SnapshotQuestion"]
 _PARTS_MAX: Final = 1024
 """Bound on the parts of a section: with 1 MiB each, what PostgreSQL takes as one command."""
 
@@ -33,7 +35,7 @@ class GenerationLoader:
     `take` writes rows and its own progress and never commits. After a rollback make a new loader.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, bases: Bases | None = None) -> None:
         progress = read_progress(connection)
         if progress is None:
             raise AssertionError("open_generation comes first")
@@ -43,6 +45,8 @@ class GenerationLoader:
         self._run = progress.run
         self._n = progress.n
         self._touched: set[int] = set()
+        self._bases = bases
+        self._base: Base | None = None
         row = connection.execute("SELECT current_setting('server_version_num')::integer").fetchone()
         assert row is not None
         self._is_same_major = row[0] // 10000 == int(progress.begin["server_version"]) // 10000
@@ -62,13 +66,15 @@ class GenerationLoader:
         self._connection.execute(_SESSION)
         copy = CopyRun(self._connection)
         superseded: AttemptSuperseded | None = None
+        # Home asks, hears the answers and goes on: what it wrote behind a question shows that nobody waits any more.
+        waiting = max((key.n for key, value in records if not value.startswith(_QUESTION)), default=0)
         try:
             for key, value in records:
                 if key.origin == ORIGIN_SNAPSHOT and key.run > self._run:
                     superseded = AttemptSuperseded(key.run)
                     break
                 if self._is_next(key):
-                    self._take(copy, *decode(value))
+                    self._take(copy, *decode(value), is_waited_for=key.n > waiting)
                     self._n = key.n
             copy.end()
         except BaseException as error:
@@ -88,12 +94,20 @@ class GenerationLoader:
             raise StreamError("snapshot records follow after the snapshot's end", remedy=NEW_GENERATION)
         return True
 
-    def _take(self, copy: CopyRun, name: str, record: dict[str, Any]) -> None:
+    def _take(self, copy: CopyRun, name: str, record: dict[str, Any], *, is_waited_for: bool) -> None:
         if name == "SnapshotChunk":
             self._chunk(copy, record)
             return
         copy.end()
         match name:
+            case "SnapshotQuestion":
+                if self._bases is not None and is_waited_for:
+                    self._bases.answer(record, self._progress.attempt, self._named_base())
+            case "SnapshotBase":
+                self._base = base_of(record)
+                store_base(self._connection, self._base)
+            case "SnapshotKept":
+                self._kept(copy, record)
             case "SnapshotPoint":
                 self._point(record)
             case "SnapshotSection":
@@ -172,10 +186,8 @@ class GenerationLoader:
             self._connection.execute(finish.empty_sql(table))
 
     def _chunk(self, copy: CopyRun, record: dict[str, Any]) -> None:
-        table = self._known(record["table"])
+        table = self._next_chunk(record)
         data, rows = record["data"], record["rows"]
-        if record["chunk"] != table.chunks + 1:
-            raise StreamError(f"a chunk of table {table.number} is missing or repeated", remedy=NEW_GENERATION)
         if data[-1:] != b"\n" or data.count(b"\n") != rows:
             raise LoadDivergence(
                 f"a chunk of table {table.number} does not hold the rows it states", remedy=NEW_GENERATION
@@ -185,6 +197,39 @@ class GenerationLoader:
         table.rows += rows
         table.bytes += len(data)
         self._touched.add(table.number)
+
+    def _kept(self, copy: CopyRun, record: dict[str, Any]) -> None:
+        table = self._next_chunk(record)
+        base = self._named_base()
+        if base is None or self._bases is None:
+            raise StreamError("the snapshot keeps rows of a base that it does not name", remedy=NEW_GENERATION)
+        kept = kept_of(record, relation=(table.relation_schema, table.relation_name), columns=table.columns)
+        taken = 0
+
+        def write(data: bytes, rows: int) -> None:
+            nonlocal taken
+            taken += rows
+            copy.write(table, data, rows)
+
+        self._bases.copy(base, kept, write)
+        if taken != record["rows"]:
+            raise LoadDivergence(
+                f"the base holds {taken} rows of ranges of table {table.number}, {record['rows']} at home",
+                remedy=NEW_GENERATION,
+            )
+        table.chunks += 1
+        table.rows += taken
+        self._touched.add(table.number)
+
+    def _named_base(self) -> Base | None:
+        self._base = self._base or read_base(self._connection)
+        return self._base
+
+    def _next_chunk(self, record: dict[str, Any]) -> TableState:
+        table = self._known(record["table"])
+        if record["chunk"] != table.chunks + 1:
+            raise StreamError(f"a chunk of table {table.number} is missing or repeated", remedy=NEW_GENERATION)
+        return table
 
     def _table_end(self, record: dict[str, Any]) -> None:
         table = self._known(record["table"])

@@ -192,7 +192,7 @@ class Witness(threading.Thread):
     def _answer(self, question: Question, content: Content, algorithm: Algorithm) -> None:
         match question.content.get("kind"):
             case "ranges":
-                self._tell(question.part, _ranges_answer(question.content, content, algorithm))
+                self._tell(question.part, ranges_answer(question.content, content, algorithm))
             case "end":
                 report = question.content.get("report")
                 if isinstance(report, dict):
@@ -245,7 +245,7 @@ def _catalog_answer(content: Content) -> dict[str, Any]:
         return {"kind": "catalog", "lines": None}
 
 
-def _ranges_answer(asked: Mapping[str, Any], content: Content, algorithm: Algorithm) -> dict[str, Any]:
+def ranges_answer(asked: Mapping[str, Any], content: Content, algorithm: Algorithm) -> dict[str, Any]:
     """Digests of the parts of each range asked about; None where the table moved."""
     answers: list[list[list[Any]] | None] = []
     for one in _ranges(asked.get("ranges")):

@@ -67,9 +67,14 @@ def snapshot(
     is_capture_left: Annotated[
         bool, typer.Option("--leave-capture", help="Do not apply the connector afterwards.")
     ] = False,
+    is_differing: Annotated[
+        bool,
+        typer.Option("--differing", help="Ask the embassy what its standby holds, and send only what differs."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Take a new generation: one exact snapshot of the register into its home topic. Then capture begins or goes on."""
+    from operations.healing import heal
     from operations.onboarding.add import begin_capture
     from pipelines.snapshot import Options, take_snapshot
 
@@ -79,15 +84,17 @@ def snapshot(
 
     site = open_site(site_folder(None))
     options = Options(slot_seconds_max=slot_seconds, after_generation=after_generation)
-    taken = take_snapshot(site, site.register(name), report=report, options=options)
+    take = heal if is_differing else take_snapshot
+    taken = take(site, site.register(name), report=report, options=options)
     if as_json:
         print(
             json.dumps(dataclasses.asdict(taken) | {"phase": "done", "consistent_point": str(taken.consistent_point)})
         )
     else:
+        kept = f" ({taken.rows_kept} of them stood at the embassy)" if is_differing else ""
         print(
             f"{name}: generation {taken.generation} complete in {taken.seconds:.1f} s: {taken.tables} tables, "
-            f"{taken.rows} rows, {taken.bytes / 1e6:.1f} MB, consistent point {taken.consistent_point}"
+            f"{taken.rows} rows{kept}, {taken.bytes / 1e6:.1f} MB sent, consistent point {taken.consistent_point}"
         )
     if not is_capture_left:
         begin_capture(site, name)

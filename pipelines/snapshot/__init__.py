@@ -5,11 +5,13 @@ change after the consistent point stands behind SnapshotBegin; the snapshot that
 transactions that committed up to the consistent point; everything is read under it.
 """
 
-from pipelines.snapshot.errors import SlotTimeout, SnapshotDisturbed, SnapshotRefused
+from pipelines.snapshot.errors import BaseRefused, BaseSilent, SlotTimeout, SnapshotDisturbed, SnapshotRefused
 from pipelines.snapshot.take import take_snapshot
 from pipelines.snapshot.words import Options, Progress, Taken
 
 __all__ = [
+    "BaseRefused",
+    "BaseSilent",
     "Options",
     "Progress",
     "SlotTimeout",

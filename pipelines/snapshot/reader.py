@@ -22,14 +22,14 @@ from psycopg import sql
 from data_embassy.errors import TransportError
 from data_embassy.postgres import Connection
 from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
-from pipelines.snapshot.plan import CHUNK_BYTES_MAX, Range, Table, chunks, copy_sql, ranges
+from pipelines.snapshot.plan import CHUNK_BYTES_MAX, Range, Table, chunks, copy_sql, copy_where_sql, ranges
 from pipelines.snapshot.source import import_snapshot
 from schemas.digest import digest_sql
 
 WORKERS: Final = 2
 _CHUNKS_WAITING_MAX: Final = 8
 _LOOK_SECONDS: Final = 0.5
-_LOCK_TIMEOUT: Final = b"SET LOCAL lock_timeout = '30s'"
+LOCK_TIMEOUT: Final = b"SET LOCAL lock_timeout = '30s'"
 # Whoever waits for a lock behind us holds up everybody who comes after.
 _HOLD_TIMEOUT: Final = b"SET LOCAL lock_timeout = '2s'"
 
@@ -53,6 +53,28 @@ class TableDone:
     table: Table
     rows: int
     digest: str
+
+
+def copy_where(session: Connection, table: Table, where: str) -> Iterator[bytes]:
+    """COPY text of the rows under a condition on `t`, inside the session's transaction; raises SnapshotDisturbed."""
+    try:
+        # Back to a savepoint: the table's lock does not last.
+        with session.transaction(force_rollback=True):
+            _lock(session, table)
+            with session.cursor().copy(copy_where_sql(table, where).encode()) as copy:
+                yield from map(bytes, copy)
+    except psycopg.Error as error:
+        raise _explained(error) from error
+
+
+def digest_of(session: Connection, table: Table) -> TableDone:
+    """A table's digest, inside the session's transaction; raises SnapshotDisturbed."""
+    try:
+        with session.transaction(force_rollback=True):
+            _lock(session, table)
+            return _digest(session, table)
+    except psycopg.Error as error:
+        raise _explained(error) from error
 
 
 class _Progress:
@@ -118,7 +140,7 @@ def read_tables(
             yield
             return
         import_snapshot(session, snapshot)
-        session.execute(_LOCK_TIMEOUT)
+        session.execute(LOCK_TIMEOUT)
         _lock(session, table)
         yield
         session.execute("COMMIT")
@@ -167,12 +189,17 @@ class _Stopped(Exception):
 def _read(connection: Connection, piece: Range, hand_over: Callable[[Chunk], None]) -> None:
     with connection.cursor().copy(copy_sql(piece).encode()) as copy:
         for data, rows in chunks(map(bytes, copy)):
-            if len(data) > CHUNK_BYTES_MAX:
-                raise SnapshotRefused(
-                    f"a row of {piece.table.quoted} has {len(data)} bytes as text, {CHUNK_BYTES_MAX} are possible",
-                    remedy="make the value smaller or move it out of the register: larger rows cannot be carried",
-                )
+            check_size(piece.table, data)
             hand_over(Chunk(table=piece.table, data=data, rows=rows))
+
+
+def check_size(table: Table, data: bytes) -> None:
+    """Raise SnapshotRefused for a chunk that no record can hold: it is one row."""
+    if len(data) > CHUNK_BYTES_MAX:
+        raise SnapshotRefused(
+            f"a row of {table.quoted} has {len(data)} bytes as text, {CHUNK_BYTES_MAX} are possible",
+            remedy="make the value smaller or move it out of the register: larger rows cannot be carried",
+        )
 
 
 def _digest(connection: Connection, table: Table) -> TableDone:

@@ -8,6 +8,7 @@ from data_embassy.failpoint import hit
 from pipelines.snapshot.errors import SnapshotDisturbed
 from pipelines.snapshot.plan import Table, parts
 from pipelines.snapshot.reader import Chunk, TableDone
+from pipelines.snapshot.segments import Kept
 from pipelines.snapshot.telling import Telling
 from pipelines.snapshot.words import Totals
 from pipelines.snapshot.writer import RecordWriter
@@ -20,13 +21,15 @@ def write_section(writer: RecordWriter, section: str, text: bytes) -> None:
         writer.write("SnapshotSection", {"section": section, "part": number, "parts": len(pieces), "sql": piece})
 
 
-def write_tables(writer: RecordWriter, items: Iterable[Chunk | TableDone], telling: Telling) -> None:
-    """What the readers read, as it comes; raises SnapshotDisturbed when a table's rows are not all there."""
+def write_tables(writer: RecordWriter, items: Iterable[Chunk | Kept | TableDone], telling: Telling) -> None:
+    """What is read or kept, as it comes; raises SnapshotDisturbed when a table's rows are not all there."""
     totals = telling.totals
     for item in items:
         _announce(writer, item.table, totals)
         if isinstance(item, Chunk):
             _write_chunk(writer, item, totals)
+        elif isinstance(item, Kept):
+            _write_kept(writer, item, totals)
         else:
             _write_end(writer, item, totals)
         telling.tell_rows()
@@ -61,6 +64,16 @@ def _write_chunk(writer: RecordWriter, chunk: Chunk, totals: Totals) -> None:
         {"table": number, "chunk": totals.chunks[number], "rows": chunk.rows, "data": chunk.data},
     )
     hit("chunk")
+
+
+def _write_kept(writer: RecordWriter, kept: Kept, totals: Totals) -> None:
+    number = kept.table.number
+    totals.chunks[number] += 1
+    totals.table_rows[number] += kept.rows
+    totals.rows += kept.rows
+    totals.rows_kept += kept.rows
+    writer.write("SnapshotKept", kept.record(totals.chunks[number]))
+    hit("kept")
 
 
 def _write_end(writer: RecordWriter, item: TableDone, totals: Totals) -> None:

@@ -11,10 +11,12 @@ from data_embassy.failpoint import hit
 from data_embassy.kafka import ensure_topics, home_topics
 from data_embassy.postgres import Connection, connect
 from pipelines.snapshot import dump, source
+from pipelines.snapshot.asking import Answers, Asking
+from pipelines.snapshot.differing import Differing
 from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
 from pipelines.snapshot.generation import Attempt, following, last_attempt, remember
 from pipelines.snapshot.plan import Table
-from pipelines.snapshot.reader import WORKERS, hold, keep, read_tables
+from pipelines.snapshot.reader import LOCK_TIMEOUT, WORKERS, hold, keep, read_tables
 from pipelines.snapshot.rows import write_section, write_tables
 from pipelines.snapshot.slot import ExportedSlot, create_slot
 from pipelines.snapshot.telling import Telling
@@ -27,11 +29,19 @@ _FREE_ATTEMPTS: Final = 1
 """Attempts that make nobody wait. A register that truncates a table every minute would disturb all of them."""
 
 
-def take_snapshot(site: Site, register: Register, *, report: Report, options: Options | None = None) -> Taken:
+def take_snapshot(
+    site: Site,
+    register: Register,
+    *,
+    report: Report,
+    options: Options | None = None,
+    answers: Answers | None = None,
+) -> Taken:
     """Write a complete generation into the register's home topic.
 
-    Raises SnapshotRefused, SlotTimeout, TransportError, ContractError, and SnapshotDisturbed when the schema changed
-    in every attempt. Killed at any point it is run again: that is a new attempt of the same generation.
+    `answers`: hear the embassy, and send only what its standby does not hold already. Raises SnapshotRefused,
+    SlotTimeout, TransportError, ContractError, BaseRefused, and SnapshotDisturbed when the schema changed in every
+    attempt. Killed at any point it is run again: that is a new attempt of the same generation.
     """
     chosen = options or Options()
     if register.source is None:
@@ -54,6 +64,7 @@ def take_snapshot(site: Site, register: Register, *, report: Report, options: Op
                     options=chosen,
                     report=report,
                     is_holding=chosen.attempts_max - left > _FREE_ATTEMPTS,
+                    answers=answers,
                 ).take()
             except SnapshotDisturbed as error:
                 if not left:
@@ -88,6 +99,7 @@ class _Attempt:
         options: Options,
         report: Report,
         is_holding: bool,
+        answers: Answers | None,
     ) -> None:
         self._site = site
         self._register = register
@@ -96,6 +108,7 @@ class _Attempt:
         self._attempt = attempt
         self._options = options
         self._is_holding = is_holding
+        self._answers = answers
         self._telling = Telling(report)
         self._totals = self._telling.totals
         self._tables: list[Table] = []
@@ -138,14 +151,21 @@ class _Attempt:
                 keep(under, self._tables)
                 for reader in readers:
                     hold(reader, slot.snapshot, self._tables)
+            differing = self._differing(writer, slot, readers[0])
             # (4) The schema. pg_dump reads much of the catalog as it is now, not as it was under the snapshot.
             sections = self._dump(under, slot)
             source.check_undisturbed(self._look, mark)
             write_section(writer, "pre-data", sections.pre_data)
             hit("after-pre-data")
             # (5) The rows.
-            items = read_tables(readers, slot.snapshot, self._tables, are_held=self._is_holding)
-            write_tables(writer, items, self._telling)
+            if differing is None:
+                write_tables(
+                    writer,
+                    read_tables(readers, slot.snapshot, self._tables, are_held=self._is_holding),
+                    self._telling,
+                )
+            else:
+                write_tables(writer, differing.items(self._tables), self._telling)
             hit("after-tables")
             write_section(writer, "post-data", sections.post_data)
             # (6) A schema change since the snapshot may have renamed a column while its table was read.
@@ -167,7 +187,29 @@ class _Attempt:
             rows=self._totals.rows,
             bytes=self._totals.bytes,
             seconds=self._telling.seconds,
+            rows_kept=self._totals.rows_kept,
         )
+
+    def _differing(self, writer: RecordWriter, slot: ExportedSlot, session: Connection) -> Differing | None:
+        """Agree with the embassy on the base, where only what differs is to be sent."""
+        if self._answers is None:
+            return None
+        if not self._is_holding:  # Otherwise it stands under the snapshot already, and keeps the tables.
+            source.import_snapshot(session, slot.snapshot)
+        session.execute(LOCK_TIMEOUT)
+        asking = Asking(
+            writer,
+            self._answers,
+            register=self._register.name,
+            attempt=self._attempt.attempt,
+            silence_seconds_max=self._options.silence_seconds_max,
+        )
+        differing = Differing(
+            session, self._look, asking=asking, tell=lambda message: self._telling.tell("compare", message)
+        )
+        differing.agree(writer)
+        hit("after-base")
+        return differing
 
     def _begin(self, writer: RecordWriter, replication: Connection) -> None:
         system = replication.execute("IDENTIFY_SYSTEM").fetchone()

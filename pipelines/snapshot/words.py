@@ -15,6 +15,8 @@ class Options:
     slot_seconds_max: float = 120.0
     attempts_max: int = 5
     after_generation: int | None = None
+    silence_seconds_max: float = 120.0
+    """How long the embassy may say nothing while it is asked what differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class Taken:
     rows: int
     bytes: int
     seconds: float
+    rows_kept: int = 0
+    """Rows that the embassy had already: they were not sent."""
 
 
 Report = Callable[[Progress], None]
@@ -54,6 +58,7 @@ class Totals:
 
     tables_done: int = 0
     rows: int = 0
+    rows_kept: int = 0
     bytes: int = 0
     chunks: dict[int, int] = field(default_factory=dict)
     table_rows: dict[int, int] = field(default_factory=dict)
