@@ -31,6 +31,7 @@ class Cause:
 
 
 SNAPSHOT: Final = "embassy register snapshot NAME"
+DIFFERING: Final = f"{SNAPSHOT} --differing, or with every row: {SNAPSHOT}"
 REPLAY: Final = "embassy register replay NAME"
 RESUME: Final = "embassy register resume NAME"
 _IMPORT: Final = "embassy keys import FILE --fingerprint F"
@@ -132,13 +133,16 @@ CAUSES: Final[dict[str, Cause]] = {
     "UnknownShape": Cause("A change has a schema that was not announced.", "home", SNAPSHOT, _STREAM),
     "DamagedChange": Cause("A change cannot be decoded.", "home", SNAPSHOT, _STREAM),
     "BeatSkipped": Cause("The register's pulse jumped: a transaction is missing.", "home", SNAPSHOT, _STREAM),
-    "SessionGap": Cause("A capture session starts behind what was applied.", "home", SNAPSHOT, _SOURCE),
+    "SessionGap": Cause("A capture session starts behind what was applied.", "home", DIFFERING, _SOURCE),
     "SystemChanged": Cause("The changes come from another database system.", "home", SNAPSHOT, _SOURCE),
-    "TimelineForked": Cause("The register's timeline left the one that was applied.", "home", SNAPSHOT, _SOURCE),
+    "TimelineForked": Cause("The register's timeline left the one that was applied.", "home", DIFFERING, _SOURCE),
     "HomeLogRewritten": Cause(
         "Home's log was rewritten and lost changes that had not been sealed.", "home", SNAPSHOT, _MISSING
     ),
-    "RegisterWentBack": Cause("The register was restored to an earlier time.", "home", SNAPSHOT, _SOURCE),
+    "RegisterWentBack": Cause("The register was restored to an earlier time.", "home", DIFFERING, _SOURCE),
+    "BaseMissing": Cause(
+        "A generation rests on an earlier one that the lane does not hold any more.", "home", SNAPSHOT, _MISSING
+    ),
     # Applying.
     "DdlNotReplayed": Cause(
         "A change of the register's schema cannot be replayed by itself.",
@@ -179,6 +183,9 @@ CAUSES: Final[dict[str, Cause]] = {
     # What is waited for, and who is missing.
     "TransportError": Cause("A service does not answer; it is tried again by itself.", "here", None, _RUNNING),
     "Unreachable": Cause("A service does not answer; it is tried again by itself.", "here", None, _RUNNING),
+    "BaseMoved": Cause(
+        "The standby that a generation rests on went on; it is built anew from the lane.", "here", None, _RUNNING
+    ),
     "ReceiverDown": Cause("No receiver works at the embassy.", "embassy", "embassy run receive", _RUNNING),
     "ForwarderDown": Cause("No forwarder works at home.", "home", "embassy run forward", _RUNNING),
     "EmbassySilent": Cause(
@@ -191,8 +198,8 @@ CAUSES: Final[dict[str, Cause]] = {
         "The embassy states less than it stated before: a copy was rolled back.", "embassy", REPLAY, _DIFFERS
     ),
     # The register itself, as home sees it (pipelines/pulse/sentry.py; the plugin's CaptureException.java).
-    "SlotMissing": Cause("The register's replication slot is gone.", "home", SNAPSHOT, _SOURCE),
-    "SlotInvalidated": Cause("The register's server invalidated the replication slot.", "home", SNAPSHOT, _SOURCE),
+    "SlotMissing": Cause("The register's replication slot is gone.", "home", DIFFERING, _SOURCE),
+    "SlotInvalidated": Cause("The register's server invalidated the replication slot.", "home", DIFFERING, _SOURCE),
     "SlotForeign": Cause("The slot of this name is of another database or plugin.", "home", None, _SOURCE),
     "PublicationChanged": Cause(
         "The publication was gone, left something out, or was made again: changes may have passed unseen.",

@@ -29,6 +29,7 @@ NO_STOPS = {
     "KeyRefused": "abstract",
     "RegisterStopped": "carries the class of its cause",
     "EpochExhausted": "the forwarder begins a new epoch",
+    "BaseSilent": "of register snapshot --differing",
     "AttemptSuperseded": "the receiver opens the later attempt",
     "KeysPresent": "of keys init",
     "FingerprintMismatch": "of keys import",

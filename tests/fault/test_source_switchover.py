@@ -12,6 +12,7 @@ import pytest
 
 from consumers.marker import check_marker
 from consumers.refusals import TimelineForked
+from data_embassy import causes
 from deploy.local.machine import wait_until
 from schemas import records
 from tests.support.captured_register import CapturedRegister, make_register
@@ -194,4 +195,4 @@ def test_a_restored_backup_is_known_by_its_clock(tmp_path: Path) -> None:
         stop = live.stop(name)
         assert stop is not None
         assert stop.cause == "RegisterWentBack"
-        assert stop.remedy == f"embassy register snapshot {name}"
+        assert stop.remedy == causes.DIFFERING.replace("NAME", name)
