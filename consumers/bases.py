@@ -110,7 +110,11 @@ class StandbyBases:
     def _live(self) -> Seen | None:
         self.close()
         with closing(Control.open(self._postgres, role="receive")) as control:
-            live = [one.database for one in control.standbys(self._register) if one.state == "live"]
+            live = [
+                one.database
+                for one in control.standbys(self._register)
+                if one.state == "live" and control.exists(one.database)
+            ]
         return self._open(live[0]) if live else None
 
     def _at(self, base: Base) -> Seen:
@@ -118,7 +122,11 @@ class StandbyBases:
             return self._seen
         self.close()
         with closing(Control.open(self._postgres, role="receive")) as control:
-            found = [one.database for one in control.standbys(self._register) if one.run == base.run]
+            found = [
+                one.database
+                for one in control.standbys(self._register)
+                if one.run == base.run and control.exists(one.database)
+            ]
         for database in found:
             seen = self._open(database)
             if seen is not None and seen.base == base:

@@ -16,15 +16,14 @@ from pipelines.snapshot.asking import Asking
 from pipelines.snapshot.errors import SnapshotDisturbed
 from pipelines.snapshot.plan import Table, chunks
 from pipelines.snapshot.reader import Chunk, TableDone, check_size, copy_where, digest_of
-from pipelines.snapshot.segments import Cut, Kept, Open, Search
+from pipelines.snapshot.segments import Cut, Kept, Open, Search, batches
 from pipelines.snapshot.writer import RecordWriter
 from schemas.content import Content, Moved, Name, Sums
 from schemas.digest import Algorithm
-from schemas.ranges import KeyRange, condition
+from schemas.ranges import condition
 
 CUTS_PER_QUESTION: Final = 128
 """Each has up to 32 parts: a question of some 50 kB, an answer of some 200 kB."""
-_RANGES_PER_RECORD: Final = 2000
 _DAMAGED: Final = TransportError("the embassy's answer cannot be read", remedy="upgrade both sites, then run it again")
 
 
@@ -67,20 +66,15 @@ class Differing:
 
     def _table(self, table: Table) -> Iterator[Chunk | Kept | TableDone]:
         search = self._search(table)
-        kept: list[tuple[KeyRange, int]] = []
-        sent: list[KeyRange] = []
-        for segment in search.segments():
-            if segment.is_kept:
-                kept.append((segment.within, segment.rows))
-            else:
-                sent.append(segment.within)
-        for start in range(0, len(kept), _RANGES_PER_RECORD):
-            part = kept[start : start + _RANGES_PER_RECORD]
+        segments = list(search.segments())
+        kept = [one for one in segments if one.is_kept]
+        sent = [one.within for one in segments if not one.is_kept]
+        for part in batches(kept):
             yield Kept(
                 table=table,
                 key=search.key,
-                ranges=tuple(within for within, _ in part),
-                rows=sum(rows for _, rows in part),
+                ranges=tuple(one.within for one in part),
+                rows=sum(one.rows for one in part),
             )
         rows = (row for within in sent for row in copy_where(self._under, table, condition(search.key, within)))
         for data, count in chunks(rows):

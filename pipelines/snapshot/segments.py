@@ -8,7 +8,7 @@ table: each row of the register stands in exactly one of them, whatever the stan
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ from schemas.ranges import EVERYTHING, Bound, KeyColumn, KeyRange
 LEAF_BYTES: Final = 2048
 """A range of about so many bytes is sent whole: its digest and bounds cost some 100 bytes on the link."""
 LEAF_ROWS_MAX: Final = 64
+RECORD_CHARACTERS: Final = 1 << 18
+"""Keys told in one record, about."""
+_RANGE_CHARACTERS: Final = 16
 RANGES_MAX: Final = 200_000
 """Ranges of one table at most: where more differ they stay as wide as they are."""
 
@@ -138,6 +141,21 @@ class Search:
     def _settle(self, within: KeyRange, rows: int, *, is_kept: bool) -> None:
         assert within.start not in self._segments, "a range was found twice"
         self._segments[within.start] = Segment(within, rows, is_kept)
+
+
+def batches(segments: Iterable[Segment], *, size: int = RECORD_CHARACTERS) -> Iterator[list[Segment]]:
+    """Segments for one record each: keys may be wide."""
+    gathered: list[Segment] = []
+    total = 0
+    for one in segments:
+        width = sum(len(text) for bound in (one.within.start, one.within.end) if bound is not None for text in bound)
+        if gathered and total + width > size:
+            yield gathered
+            gathered, total = [], 0
+        gathered.append(one)
+        total += width + _RANGE_CHARACTERS
+    if gathered:
+        yield gathered
 
 
 def leaf_rows(table: Table, rows: int) -> int:

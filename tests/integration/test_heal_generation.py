@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 
+from consumers import rebuild as rebuild_module
+from consumers import worker
+from consumers.load import Base
 from consumers.replay import replay
-from tests.support.healed_register import HealedRegister, healed_register
+from pipelines.snapshot import BaseRefused, BaseSilent, asking
+from tests.support.healing import Healing, healing
+from tests.support.synthetic_register import insert, update
 
 SCHEMA = """
 CREATE TABLE person (id bigint PRIMARY KEY, name text, born date, data bytea);
@@ -55,28 +62,165 @@ ALTER TABLE quiet ADD CONSTRAINT positive CHECK (id > 0);
 """
 
 
+SMALL = """
+CREATE TABLE person (id bigint PRIMARY KEY, name text);
+INSERT INTO person SELECT n, repeat('name', 20) || n FROM generate_series(1, 1000) n;
+CREATE TABLE other (id integer PRIMARY KEY);
+"""
+
+
 @pytest.fixture
-def register(postgres, broker, tmp_path) -> Iterator[HealedRegister]:
-    with healed_register(postgres, broker, tmp_path, schema=SCHEMA) as one:
+def large(postgres, tmp_path, monkeypatch) -> Iterator[Healing]:
+    with healing(postgres, tmp_path, monkeypatch, schema=SCHEMA) as one:
         yield one
 
 
-def test_only_what_differs_is_sent_and_every_row_is_equal(register: HealedRegister):
-    with register.receiving():
-        full = register.snapshot()
-        register.wait_live(1)
-        assert register.standby() == register.source()
-        register.home.run(IN_THE_GAP)
-        register.home.run(SCHEMA_IN_THE_GAP)
-        register.home.run("INSERT INTO felt VALUES ('c', 3)")
-        healed = register.heal()
-        register.wait_live(2)
-        assert register.standby() == register.source()
-        assert register.sequences(register.register.name) == register.sequences(register.home.register.name)
+@pytest.fixture
+def small(postgres, tmp_path, monkeypatch) -> Iterator[Healing]:
+    with healing(postgres, tmp_path, monkeypatch, schema=SMALL) as one:
+        one.home.run("UPDATE person SET name = 'changed' WHERE id = 700")
+        yield one
 
-    assert register.bytes_of(2) < 0.2 * register.bytes_of(1), (full, healed, register.bytes_of(2))
-    assert healed.rows_kept > 0.9 * healed.rows
-    # Home dark: the chain from the full generation over its healing gives the same standby.
-    rebuilt = replay(register.register, register.surroundings, until=None, tell=lambda _: None)
-    assert (rebuilt.generation, rebuilt.is_live) == (2, True)
-    assert register.standby() == register.source()
+
+def stream(one: Healing, *, gap: int = 0) -> None:
+    """A session of capture, as far as the embassy is concerned; `gap` bytes behind what it applied."""
+    source = one.link.source
+    lsn, system = one.home.query(
+        "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint, system_identifier::text FROM pg_control_system()"
+    )[0]
+    source.lsn = max(source.lsn, lsn) + gap
+    source.session(system_identifier=system, confirmed=source.lsn if gap else 0)
+    one.link.send()
+
+
+def commit(one: Healing, number: int) -> None:
+    """A transaction that the standby applies."""
+    one.link.source.commit(insert(number, "streamed"), update(1, f"streamed {number}"))
+    one.link.send()
+
+
+def has_streamed(one: Healing, number: int) -> bool:
+    return one.standby(f"SELECT name FROM public.person WHERE id = {number}") == [("streamed",)]
+
+
+def rebuild(one: Healing) -> None:
+    """Home dark, every standby lost: the lane alone brings it back."""
+    one.stop()
+    one.drop_standbys()
+    rebuilt = replay(one.register, one.embassy.surroundings(), until=None, tell=lambda _: None)
+    assert rebuilt.is_live
+    assert one.databases() == {one.register.name}
+    one.assert_equal()
+
+
+def test_only_what_differs_is_sent_and_a_rebuild_gives_the_same(large: Healing):
+    large.home.run(IN_THE_GAP)
+    large.home.run(SCHEMA_IN_THE_GAP)
+    large.home.run("INSERT INTO felt VALUES ('c', 3)")
+    healed = large.take(is_differing=True)
+    large.wait_live(2)
+    large.assert_equal()
+    assert large.bytes_of(2) < 0.3 * large.bytes_of(1)
+    assert 0.9 * healed.rows < healed.rows_kept < healed.rows
+    rebuild(large)
+
+
+def test_a_standby_that_stopped_in_the_stream_is_the_base_again_and_again(small: Healing):
+    stream(small)
+    commit(small, 2001)
+    commit(small, 2002)
+    small.wait(lambda: has_streamed(small, 2002), "the stream is applied")
+    stream(small, gap=1 << 16)
+    small.wait(lambda: small.stops() == ["SessionGap"], "it stops")
+    small.take(is_differing=True)
+    small.wait_live(2)
+    small.assert_equal()
+    small.home.run("DELETE FROM person WHERE id % 100 = 3; TRUNCATE other")
+    small.take(is_differing=True)
+    small.wait_live(3)
+    small.assert_equal()
+    rebuild(small)
+
+
+@pytest.mark.campaign
+def test_a_base_that_goes_on_under_our_eyes_stays_what_it_was(small: Healing):
+    stream(small)
+    commit(small, 2001)
+    small.wait(lambda: has_streamed(small, 2001), "the stream is applied")
+
+    def go_on() -> None:
+        commit(small, 2002)
+        small.wait(lambda: has_streamed(small, 2002), "it goes on")
+
+    small.on_question[3] = go_on
+    small.take(is_differing=True)
+    small.wait_live(2)
+    small.assert_equal()
+
+
+@pytest.mark.campaign
+def test_a_receiver_that_begins_anew_builds_the_base_that_went_on(small: Healing, monkeypatch):
+    built: list[str] = []
+
+    def build(base: Base, database: str, **rest: Any) -> None:
+        built.append(database)
+        rebuild_module.build_base(base, database, **rest)
+
+    monkeypatch.setattr(worker, "build_base", build)
+    stream(small)
+    commit(small, 2001)
+    small.wait(lambda: has_streamed(small, 2001), "the stream is applied")
+
+    def begin_anew() -> None:
+        commit(small, 2002)
+        small.wait(lambda: has_streamed(small, 2002), "it goes on")
+        small.stop()
+        small.start()
+
+    small.on_question[3] = begin_anew
+    small.take(is_differing=True)
+    small.wait_live(2)
+    small.assert_equal()
+    assert set(built) == {f"{small.register.name}_g2_base"}
+    rebuild(small)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("change", ["TRUNCATE person", "ALTER TABLE person ADD COLUMN more integer DEFAULT 1"])
+def test_what_changes_form_at_home_meanwhile_begins_a_new_attempt(small: Healing, change: str):
+    small.on_question[2] = lambda: small.home.run(change)
+    assert small.take(is_differing=True).attempt == 2
+    small.wait_live(2)
+    small.assert_equal()
+
+
+def test_a_standby_that_somebody_edits_meanwhile_never_passes(small: Healing):
+    small.home.run("INSERT INTO other VALUES (1)")
+
+    def edit() -> None:
+        small.stop()
+        small.edit("UPDATE public.person SET name = 'edited' WHERE id = 1")
+        small.start()
+
+    small.on_question[5] = edit  # Everything of the table was compared by then.
+    small.take(is_differing=True)
+    small.wait(lambda: "LoadDivergence" in small.stops(), "it stops")
+
+
+@pytest.mark.campaign
+def test_without_a_standby_nothing_is_sent(small: Healing):
+    with psycopg.connect(small.home.server.dsn(small.embassy.control)) as control:
+        control.execute("DELETE FROM public.standbys")
+    with pytest.raises(BaseRefused) as refused:
+        small.take(is_differing=True)
+    assert refused.value.remedy.endswith(f"embassy register snapshot {small.register.name}")
+    assert small.records(2)[-1][0] == "SnapshotQuestion"
+
+
+@pytest.mark.campaign
+def test_a_silent_embassy_is_asked_again_and_then_given_up(small: Healing, monkeypatch):
+    monkeypatch.setattr(asking, "ASK_AGAIN_SECONDS", 0.2)
+    small.stop()
+    with pytest.raises(BaseSilent):
+        small.take(is_differing=True, silence_seconds_max=1)
+    assert [name for name, _ in small.records(2)].count("SnapshotQuestion") > 1

@@ -15,6 +15,7 @@ from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse, follow
 from consumers.control import Standby, State
 from consumers.generations import Found, newest
+from consumers.load import Base
 from consumers.reader import trim
 from consumers.receipts import INTERVAL_SECONDS, ReceiptWriter
 from consumers.refusals import BeatSkipped, Gapped, RegisterWentBack
@@ -193,3 +194,17 @@ def test_choice_is_the_newest_complete_snapshot_before_the_goal():
     assert newest([first, second, third]) is second
     assert newest([first, second, third], until=150) is first
     assert newest([first, second, third], until=50) is None
+
+
+def test_a_generation_that_rests_on_a_base_counts_only_with_it():
+    def resting(run: int, on: int) -> Found:
+        one = found(run, run, is_complete=True)
+        one.base = Base(generation=0, attempt=on, commit_lsn=1)
+        return one
+
+    full, second, third = found(1, 1, is_complete=True), resting(2, on=1), resting(3, on=2)
+    assert newest([full, second, third]) is third
+    assert newest([second, third]) is None
+    assert newest([full, third]) is full
+    assert newest([found(1, 1, is_complete=False), second]) is None
+    assert newest([resting(5, on=5), resting(6, on=7), resting(7, on=6)]) is None

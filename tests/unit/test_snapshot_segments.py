@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.snapshot.plan import Table
-from pipelines.snapshot.segments import LEAF_BYTES, LEAF_ROWS_MAX, Cut, Search, leaf_rows
+from pipelines.snapshot.segments import LEAF_BYTES, LEAF_ROWS_MAX, Cut, Search, Segment, batches, leaf_rows
 from schemas.content import Sums
 from schemas.ranges import BUCKETS, KeyColumn, KeyRange
 
@@ -106,3 +106,10 @@ def test_wide_rows_are_searched_to_the_single_row_and_narrow_ones_are_not():
     assert leaf_rows(table(10, width=300), 10) == LEAF_BYTES // 300
     assert leaf_rows(table(10, width=1), 10) == LEAF_ROWS_MAX
     assert leaf_rows(table(0), 0) == LEAF_ROWS_MAX
+
+
+def test_kept_ranges_go_in_records_of_a_bearable_size():
+    segments = [Segment(KeyRange(("k" * 30,), ("k" * 30,)), 1, is_kept=True)] * 10
+    assert [len(part) for part in batches(segments, size=200)] == [2, 2, 2, 2, 2]
+    assert list(batches([])) == []
+    assert [len(part) for part in batches(segments[:2], size=1)] == [1, 1]
