@@ -188,8 +188,10 @@ class Wire:
 
 
 @contextmanager
-def healing(server: PlainPostgres, folder: Path, patch: pytest.MonkeyPatch, *, schema: str) -> Iterator[Healing]:
-    """A register whose first generation is live; everything is dropped at the end."""
+def healing(
+    server: PlainPostgres, folder: Path, patch: pytest.MonkeyPatch, *, schema: str, is_begun: bool = True
+) -> Iterator[Healing]:
+    """A register whose first generation, if it is begun, is live; everything is dropped at the end."""
     embassy = HealingEmbassy(bootstrap="127.0.0.1:1", server=server, folder=folder, control=f"c_{secrets.token_hex(4)}")
     with prepared_register(server, folder, schema=schema) as home, ExitStack() as stack:
         one = Healing(home, embassy)
@@ -197,7 +199,8 @@ def healing(server: PlainPostgres, folder: Path, patch: pytest.MonkeyPatch, *, s
         patch.setattr(take, "RecordWriter", lambda _broker, _topic, run: Wire(one, run))
         stack.callback(one.drop_standbys)
         stack.callback(one.stop)
-        one.start()
-        one.take(is_differing=False)
-        one.wait_live(1)
+        if is_begun:
+            one.start()
+            one.take(is_differing=False)
+            one.wait_live(1)
         yield one
