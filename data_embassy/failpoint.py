@@ -1,10 +1,11 @@
 """Points at which tests end the process as a crash would: `EMBASSY_FAILPOINT=name` or `name:COUNT` (the COUNTth pass).
 
 Without the variable a pass costs one comparison. At home, in the order of a snapshot: after-begin, after-slot,
-after-point, after-pre-data, chunk, after-tables, before-end, after-end; of the forwarder: before_produce,
-after_produce, before_ack (the broker has it, nobody here knows), after_ack. At the embassy, in the order of a change's
-way: before_open, after_open, before_apply, before_copy, after_copy, before_merge, after_merge, after_apply,
-before_commit, after_commit, before_receipt, after_receipt; before_load_commit, before_switch, after_switch.
+after-point, after-base, after-pre-data, kept, chunk, after-tables, before-end, after-end; of the forwarder:
+before_produce, after_produce, before_ack (the broker has it, nobody here knows), after_ack. At the embassy, in the
+order of a change's way: before_open, after_open, before_apply, before_copy, after_copy, before_merge, after_merge,
+after_apply, before_commit, after_commit, before_receipt, after_receipt; before_load_commit, before_switch,
+after_switch.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from connectors.apply import connect_client
 from connectors.plan import connector_name
 from connectors.prepare import undo_sql
 from connectors.slot import drop_slot
+from consumers.bases import base_database
 from consumers.control import Control
 from consumers.load import drop_generation
 from data_embassy.config import Register, Site, contract_path, read_contract, unpause
@@ -110,7 +111,8 @@ def _standbys(site: Site, name: str) -> tuple[State, str]:
         _await_receiver(control, name)
         databases = [one.database for one in control.standbys(name)] + control.retired(name)
         for database in databases:
-            drop_generation(control.connection, database)
+            for each in (database, base_database(database)):
+                drop_generation(control.connection, each)
         control.forget(name)
     return "done" if databases else "there", ", ".join(databases) or "no standby"
 
