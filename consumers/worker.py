@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-import traceback
 from contextlib import closing
 from enum import Enum
 from typing import Final
@@ -21,6 +20,7 @@ from consumers.apply import prepare_session
 from consumers.bases import StandbyBases
 from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
+from consumers.faults import fault, refused, unreachable
 from consumers.fetch import Goal
 from consumers.following import Following
 from consumers.lane import KafkaLane
@@ -28,16 +28,7 @@ from consumers.load import Base, LoadProgress, open_generation
 from consumers.loading import Loading
 from consumers.position import StandbyPosition
 from consumers.rebuild import build_base
-from consumers.refusals import (
-    REBUILD,
-    REPORT,
-    RESTART,
-    Faulted,
-    StandbyMissing,
-    StandbyRefused,
-    offset_of,
-    remedy_for,
-)
+from consumers.refusals import REBUILD, StandbyMissing, offset_of, remedy_for
 from consumers.services import Services, Stopped
 from consumers.transactions import RereadNeeded
 from data_embassy import log, metrics
@@ -128,14 +119,14 @@ class StandbyWorker(threading.Thread):
                 self.trouble = error
             except psycopg.Error as error:
                 if not standby.is_transient(error):
-                    self._stop_register(_refused(error), None)
+                    self._stop_register(refused(error), None)
                     return
-                self.trouble = _unreachable(error)
+                self.trouble = unreachable(error)
             except DataEmbassyError as error:
                 self._stop_register(error, offset_of(error))
                 return
             except Exception as error:  # noqa: BLE001 (the other registers go on)
-                self._stop_register(_fault(error), None)
+                self._stop_register(fault(error), None)
                 return
             else:
                 return
@@ -284,24 +275,3 @@ class StandbyWorker(threading.Thread):
         """Hear that the lane answers."""
         self.lane_end = lane_end
         self.trouble = None
-
-
-def _refused(error: psycopg.Error) -> StandbyRefused:
-    # PostgreSQL's text may quote values of rows: only its code is kept.
-    return StandbyRefused(
-        f"PostgreSQL refused a statement: {type(error).__name__} (SQLSTATE {error.sqlstate})", remedy=RESTART
-    )
-
-
-def _unreachable(error: psycopg.Error) -> TransportError:
-    return TransportError(
-        f"the standby's server failed: {type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})",
-        remedy="the receiver tries again by itself; check that the server runs",
-    )
-
-
-def _fault(error: Exception) -> Faulted:
-    # Its text may hold values of rows: only its kind and its place are kept.
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "unknown"
-    return Faulted(f"a fault of this program: {type(error).__name__} at {place}", remedy=REPORT)

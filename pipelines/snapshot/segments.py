@@ -17,8 +17,8 @@ from schemas.content import Name, Sums
 from schemas.ranges import EVERYTHING, Bound, KeyColumn, KeyRange
 
 LEAF_BYTES: Final = 4096
-"""A range of about so many bytes is sent whole: to look into it costs each site some milliseconds, and the link some 100
-bytes, for each of its parts."""
+"""A range of about so many bytes is sent whole: to look into it costs each site milliseconds, and the link some 100
+bytes for each part."""
 LEAF_ROWS_MAX: Final = 64
 RECORD_CHARACTERS: Final = 1 << 18
 """Keys told in one record, about."""
