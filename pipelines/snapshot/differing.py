@@ -96,10 +96,14 @@ class Differing:
             return search
         while ready := search.next_round():
             self._tell(f"{table.quoted}: {len(ready)} ranges to compare")
-            cuts = [cut for one in ready if (cut := self._cut(search, one)) is not None]
-            for start in range(0, len(cuts), CUTS_PER_QUESTION):
-                self._compare(search, cuts[start : start + CUTS_PER_QUESTION])
+            groups = [ready[at : at + CUTS_PER_QUESTION] for at in range(0, len(ready), CUTS_PER_QUESTION)]
+            cuts = self._cuts(search, groups[0])
+            for following in (*groups[1:], ()):
+                cuts = self._compare(search, cuts, following)
         return search
+
+    def _cuts(self, search: Search, ready: Sequence[Open]) -> list[Cut]:
+        return [cut for one in ready if (cut := self._cut(search, one)) is not None]
 
     def _cut(self, search: Search, one: Open) -> Cut | None:
         if not one.rows:
@@ -110,13 +114,18 @@ class Differing:
             return None
         return Cut(one, bounds)
 
-    def _compare(self, search: Search, cuts: Sequence[Cut]) -> None:
+    def _compare(self, search: Search, cuts: Sequence[Cut], following: Sequence[Open]) -> list[Cut]:
+        """Ask about these; returns the cuts of the following, which home makes while the embassy reads."""
+        if not cuts:
+            return self._cuts(search, following)
         mine: list[list[Sums]] = []
+        coming: list[Cut] = []
 
         def read() -> None:
             mine.extend(
                 self._content.parts(cut.open.name, cut.open.within, cut.bounds, self._algorithm) for cut in cuts
             )
+            coming.extend(self._cuts(search, following))
 
         question = {
             "kind": "ranges",
@@ -133,3 +142,4 @@ class Differing:
                 search.learn(cut, here, there)
         except (KeyError, ValueError, TypeError):
             raise _DAMAGED from None
+        return coming
