@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import faust
@@ -46,13 +47,14 @@ def build_app(live: LiveSite, member: Membership) -> ForwardApp:
     site = live.site
     if site.role != "home" or site.link is None:
         raise ConfigError("the forwarder runs at the home site", remedy="choose home's folder: --site FOLDER")
-    keys = load_home_keys(site.keys, site=site.name)
+    load_keys = partial(load_home_keys, site.keys, site=site.name)
+    keys = load_keys()
     app = ForwardApp(_group(site), **_settings(site, member.name))
     precedence = Precedence(clock=time.monotonic)
     app.forwarder = Forwarder(
         lambda register, partition: Session(
             register,
-            ports_of(app, site, keys, partition),
+            ports_of(app, site, load_keys, partition),
             limits_of_one_of(len(live.site.registers)),
             precedence=precedence,
         ),

@@ -7,7 +7,7 @@ these steps: where to go on, what is in flight, stops.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,8 +50,10 @@ class Way:
     """One register's way from the home topic to the lane, since this worker took it up."""
 
     around: Around
-    sealer: Sealer
-    has_epoch: bool = False
+    new_sealer: Callable[[], Sealer]
+    """Asked at each epoch: it knows the keys that are there then."""
+    sealer: Sealer | None = None
+    """Of the epoch in use."""
 
     async def forward(self) -> None:
         """Carry one batch."""
@@ -61,22 +63,21 @@ class Way:
         self.around.publish(batch, envelope)
 
     async def _seal(self, batch: Batch, schemas: Sequence[bytes]) -> bytes:
-        if not self.has_epoch or batch.generation is not None:
-            await self._begin_epoch(batch, schemas)
+        sealer = self.sealer
+        if sealer is None or batch.generation is not None:
+            sealer = await self._begin_epoch(batch, schemas)
         try:
-            return self.sealer.seal(batch.records)
+            return sealer.seal(batch.records)
         except EpochExhausted:
-            await self._begin_epoch(batch, schemas)
-            return self.sealer.seal(batch.records)
+            return (await self._begin_epoch(batch, schemas)).seal(batch.records)
 
-    async def _begin_epoch(self, batch: Batch, schemas: Sequence[bytes]) -> None:
+    async def _begin_epoch(self, batch: Batch, schemas: Sequence[bytes]) -> Sealer:
         # Its records name the epoch's lane offset, so it is awaited. Where the broker cannot say it, a new epoch is
         # begun; nothing refers to the former.
-        lane_offset = None
+        sealer, lane_offset = self.new_sealer(), None
         while lane_offset is None:
-            epoch = self.sealer.begin_epoch(
-                next_offset=batch.first_offset, schemas=schemas, generation=batch.generation
-            )
+            epoch = sealer.begin_epoch(next_offset=batch.first_offset, schemas=schemas, generation=batch.generation)
             lane_offset = await self.around.publish_epoch(epoch)
-        self.sealer.epoch_acknowledged(lane_offset)
-        self.has_epoch = True
+        sealer.epoch_acknowledged(lane_offset)
+        self.sealer = sealer
+        return sealer

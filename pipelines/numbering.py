@@ -8,16 +8,21 @@ number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from data_embassy.envelope.errors import Unsealable
 from data_embassy.errors import StreamError
 from pipelines.batches import Record
-from schemas.records import RecordKey
+from schemas.records import KEY_SIZE, RecordKey
 
 REMEDY_GAP: Final = (
     "start a new generation: embassy register snapshot NAME; then let the forwarder look again: "
     "remove the register's file in the state folder, or restart it"
+)
+
+REMEDY_FOREIGN: Final = (
+    "find and stop the foreign producer, then: embassy register snapshot NAME, then: embassy register resume NAME"
 )
 
 REMEDY_MISSING: Final = (
@@ -46,6 +51,21 @@ def admit(expected: int, records: Sequence[Record]) -> Sequence[Record]:
             remedy=REMEDY_GAP,
         )
     return fresh
+
+
+def unsealable(offset: int) -> Unsealable:
+    """The refusal of a record at this home offset."""
+    return Unsealable(
+        f"the record at home offset {offset} has no key of the stream, or no value: somebody else writes to the topic",
+        remedy=REMEDY_FOREIGN,
+    )
+
+
+def first_unsealable(records: Sequence[Record]) -> int | None:
+    """Place of the first record that no capture task and no snapshot wrote."""
+    # Their type promises what Kafka does not: neither a key nor a value.
+    found: Iterable[tuple[int, tuple[int, bytes | None, bytes | None]]] = enumerate(records)
+    return next((at for at, (_, key, value) in found if key is None or len(key) != KEY_SIZE or value is None), None)
 
 
 def follows(before: RecordKey, after: RecordKey) -> bool:

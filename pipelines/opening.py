@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from data_embassy.envelope import Header, Kind
 from data_embassy.errors import EnvelopeError, StreamError
 from pipelines.batches import Record, is_snapshot_begin
-from pipelines.numbering import HomeGap
+from pipelines.numbering import HomeGap, unsealable
 from pipelines.tail import (
     Bounds,
     Covered,
@@ -27,6 +27,7 @@ from pipelines.tail import (
     newest,
     past_gap,
 )
+from schemas.records import KEY_SIZE
 
 TAIL_ENVELOPES: Final = 8
 """Envelopes read back at first; each may cost a mebibyte of the long link."""
@@ -66,8 +67,21 @@ class Opening:
     """A number greater than the given one, and than that of every other forwarder that looked earlier."""
     unreadable: int = 0
 
-    def find(self, *, below: int | None = None) -> Start:
-        """Where to go on; only envelopes at lane offsets lower than `below` count. Raises HomeGap, LaneUnreadable."""
+    def find(self, *, below: int | None = None, refused: int | None = None) -> Start:
+        """Where to go on; only envelopes at lane offsets lower than `below` count.
+
+        `refused`: home offset of a record that cannot be sealed. Raises HomeGap, LaneUnreadable, Unsealable.
+        """
+        start = self._find(below)
+        if refused is None or start.next_offset > refused or start.is_rewritten:
+            return start
+        home = self.home.bounds()
+        begins_at = self._snapshot_begin(refused + 1, home.end)
+        if begins_at is None:
+            raise unsealable(refused)
+        return self._past(start.incarnation, begins_at, home)
+
+    def _find(self, below: int | None) -> Start:
         lane, home = self.lane.bounds(), self.home.bounds()
         if below is not None:
             lane = Bounds(low=lane.low, end=min(lane.end, below))
@@ -80,15 +94,18 @@ class Opening:
             begins_at = self._snapshot_begin(max(home.low, tail.last_offset + 1), home.end)
             if begins_at is None:
                 raise
-            return past_gap(
-                incarnation=self.new_incarnation(tail.incarnation),
-                snapshot_begin=begins_at,
-                following=self._key_at(begins_at, home),
-            )
+            return self._past(tail.incarnation, begins_at, home)
         records = self._agreeing_records(tail, home)
         if records is not None:
             return go_on(tail, records, self._key_at(tail.last_offset + 1, home))
         return self._rewritten(tail, lane, home)
+
+    def _past(self, incarnation: int, begins_at: int, home: Bounds) -> Start:
+        return past_gap(
+            incarnation=self.new_incarnation(incarnation),
+            snapshot_begin=begins_at,
+            following=self._key_at(begins_at, home),
+        )
 
     def _newest(self, lane: Bounds) -> Covered | None:
         count = TAIL_ENVELOPES
@@ -140,7 +157,11 @@ class Opening:
         return self._home_records(offset, offset)[0][1] if home.low <= offset < home.end else None
 
     def _snapshot_begin(self, first: int, end: int) -> int | None:
-        found = (offset for offset, key, _ in self.home.read(first, end - 1) if key and is_snapshot_begin(key))
+        found = (
+            offset
+            for offset, key, _ in self.home.read(first, end - 1)
+            if key is not None and len(key) == KEY_SIZE and is_snapshot_begin(key)
+        )
         return next(found, None)
 
     def _rewritten(self, tail: Covered, lane: Bounds, home: Bounds) -> Start:

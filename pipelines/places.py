@@ -17,8 +17,10 @@ from pipelines.tail import Start
 _log: Final = log.get("forward")
 
 
-def find_start_of(site: Site, keys: HomeKeys, register: Register, below: int | None) -> Start:
-    """Where this register goes on; `below` as in Opening.find. Raises TransportError, HomeGap, LaneUnreadable."""
+def find_start_of(
+    site: Site, keys: HomeKeys, register: Register, below: int | None, *, refused: int | None = None
+) -> Start:
+    """Where this register goes on, as Opening.find. Raises TransportError, HomeGap, LaneUnreadable, Unsealable."""
     assert site.link is not None
     recognition = Recognition(
         verify=HomeVerifier(lane=register.lane, keys=keys).verify,
@@ -35,7 +37,7 @@ def find_start_of(site: Site, keys: HomeKeys, register: Register, below: int | N
             # The clock tells incarnations apart that two forwarders begin without knowing of each other.
             new_incarnation=lambda former: max(former + 1, int(time.time())),
         )
-        start = opening.find(below=below)
+        start = opening.find(below=below, refused=refused)
     if opening.unreadable:
         _log.warning("foreign_envelopes", register=register.name, count=opening.unreadable)
     return start

@@ -25,7 +25,7 @@ class Output(Protocol):
 class Ports:
     """What a session needs of the world."""
 
-    find_start: Callable[[Register, int | None], Awaitable[Start]]
+    find_start: Callable[[Register, int | None, int | None], Awaitable[Start]]
     output: Callable[[], Output]
     sealer: Callable[[Register, int], Sealer]
     load_schemas: Callable[[Register], Awaitable[list[bytes]]]

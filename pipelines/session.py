@@ -19,7 +19,7 @@ from pipelines.batches import LIMITS, Batch, Collector, Limits, Record
 from pipelines.chunks import Chunk
 from pipelines.flight import Flight, LaneRewound
 from pipelines.forward import Way
-from pipelines.numbering import HomeGap, Numbering, admit
+from pipelines.numbering import HomeGap, Numbering, admit, first_unsealable, unsealable
 from pipelines.ports import Ports
 from pipelines.precedence import Precedence
 from pipelines.stops import Stop
@@ -71,6 +71,8 @@ class Session:
         """The place that was looked at, and the key of the record that stood there."""
         self._reseek_from: int | None = None
         """Home offset that a chunk jumped over; the second time it is a gap."""
+        self._refused: int | None = None
+        """Home offset of a record that cannot be sealed: passed by once a generation begins behind it."""
         self._seeks_wanted = 0
         self._seeks_done = 0
         """How many of them were wanted when the last one began."""
@@ -136,6 +138,11 @@ class Session:
             return
         if not fresh:
             return
+        if (place := first_unsealable(fresh)) == 0:
+            self._refused = expected
+            raise unsealable(expected)
+        if place is not None:  # What stands before it is carried; then it is read again.
+            fresh, self._seeks_wanted = fresh[:place], self._seeks_wanted + 1
         if self._trusted != fresh[0][:2] and not self._numbering.continues(fresh[0][1]):
             self._doubted = expected
         else:
@@ -193,7 +200,7 @@ class Session:
         self._collector.clear()
         self._failure, self._doubted, self._seeks_done = None, None, self._seeks_wanted
         self._schemas = dict.fromkeys(await self._ports.load_schemas(self.register))
-        start = await self._ports.find_start(self.register, self._lane_below)
+        start = await self._ports.find_start(self.register, self._lane_below, self._refused)
         if start.is_rewritten:
             _log.warning(
                 "home_rewritten",
@@ -209,9 +216,9 @@ class Session:
         # have grown again.
         self._trusted = start.next_offset, start.following
         self.next_offset = start.next_offset
-        self.incarnation, self._lane_below = start.incarnation, None
+        self.incarnation, self._lane_below, self._refused = start.incarnation, None, None
         self._flight.open(self._ports.output(), start.next_offset)
-        self._way = Way(around=self, sealer=self._ports.sealer(self.register, start.incarnation))
+        self._way = Way(around=self, new_sealer=lambda: self._ports.sealer(self.register, start.incarnation))
         await self._ports.seek(start.next_offset)
         self._go_on_reading()
         self._ports.stops.clear(self.register.name)

@@ -29,13 +29,13 @@ SEEK_SECONDS_MAX: Final = 30.0
 T = TypeVar("T")
 
 
-def ports_of(app: ForwardApp, site: Site, keys: HomeKeys, partition: TP) -> Ports:
-    """The ports of one register's session."""
+def ports_of(app: ForwardApp, site: Site, load_keys: Callable[[], HomeKeys], partition: TP) -> Ports:
+    """The ports of one register's session; keys are read at each start and epoch, so that mended ones count at once."""
     assert site.link is not None
     home, link = client_settings(site.kafka), client_settings(site.link)
 
-    async def find_start(register: Register, below: int | None) -> Start:
-        return await in_thread(app, lambda: find_start_of(site, keys, register, below))
+    async def find_start(register: Register, below: int | None, refused: int | None) -> Start:
+        return await in_thread(app, lambda: find_start_of(site, load_keys(), register, below, refused=refused))
 
     async def load_schemas(register: Register) -> list[bytes]:
         return await in_thread(app, lambda: load_schemas_of(site, register))
@@ -64,7 +64,7 @@ def ports_of(app: ForwardApp, site: Site, keys: HomeKeys, partition: TP) -> Port
     return Ports(
         find_start=find_start,
         output=lambda: Publisher(link, asyncio.get_running_loop(), down=lambda: app.down.seconds),
-        sealer=lambda register, incarnation: HomeSealer(lane=register.lane, keys=keys, incarnation=incarnation),
+        sealer=lambda register, incarnation: HomeSealer(lane=register.lane, keys=load_keys(), incarnation=incarnation),
         load_schemas=load_schemas,
         keep_schemas=keep_schemas,
         seek=seek_partition,

@@ -91,7 +91,7 @@ class World:
     on_seek: Callable[[], None] | None = None
 
     def session(self) -> Session:
-        async def find_start(_: Register, below: int | None) -> Start:
+        async def find_start(_: Register, below: int | None, _refused: int | None) -> Start:
             self.below.append(below)
             found = self.starts.pop(0) if self.starts else start(0)
             if isinstance(found, DataEmbassyError):

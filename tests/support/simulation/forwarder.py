@@ -187,11 +187,11 @@ class Forwarder:
     def _ports(self) -> Ports:
         home = self._home
 
-        async def find_start(_: Register, below: int | None) -> Start:
+        async def find_start(_: Register, below: int | None, refused: int | None) -> Start:
             await asyncio.sleep(0.01)
             if home.lane.is_cut:
                 raise TransportError("the link is cut", remedy="wait")
-            return self._opening().find(below=below)
+            return self._opening().find(below=below, refused=refused)
 
         async def load(_: Register) -> list[bytes]:
             return list(home.schemas)
