@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "campaign: long; runs in `make campaign` only (EMBASSY_CAMPAIGN=1)")
+    config.addinivalue_line("markers", "clears(*causes): stops a register for these, and its remedy makes it go on")
     config.addinivalue_line("markers", "last: runs after all others, because it leaves the session's system broken")
 
 

@@ -230,6 +230,7 @@ def test_home_topic_that_grew_past_the_old_end_is_noticed(brokers):
             settled(site, register)
 
 
+@pytest.mark.clears("HomeTopicMissing")
 def test_a_deleted_home_topic_stops_its_register_until_it_is_there_again(brokers):
     with bench(brokers, registers=2) as site:
         deleted, other = site.registers
@@ -270,6 +271,7 @@ def test_a_worker_that_stops_reading_without_an_error_is_ended(brokers, tmp_path
             settled(site, register)
 
 
+@pytest.mark.clears("HomeGap")
 def test_records_trimmed_before_they_were_sealed_stop_that_register_alone(brokers):
     with bench(brokers, registers=2) as site:
         trimmed, other = site.registers

@@ -88,6 +88,7 @@ def is_equal(register: CapturedRegister) -> bool:
     return register.assemble().rows(PERSON) == register.rows(PERSON)
 
 
+@pytest.mark.clears("RegisterInRecovery")
 def test_streaming_goes_on_behind_a_planned_switchover(worker: ConnectWorker) -> None:
     with source_server() as primary:
         synced = make("synced", worker, primary)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors.prepare import prepare_sql
 from deploy.local.machine import wait_until
 from pipelines.stops import Stop, StopFiles
 from tests.support.prepared_register import PreparedRegister, prepared_register
-from tests.support.system import PlainPostgres
+from tests.support.system import PlainPostgres, plain_postgres
 from tests.support.watched_source import NOTICED_SECONDS, beat_of, begin_generation, pulsing_live
 
 SLOT = "SELECT pg_create_logical_replication_slot('data_embassy_' || current_database(), 'pgoutput')"
@@ -75,6 +76,19 @@ def make(postgres: PlainPostgres, tmp_path: Path):
         )
 
 
+def mend(one: PreparedRegister, cause: str) -> None:
+    """What the remedy says before the snapshot, or what the snapshot does to the register."""
+    match cause:
+        case "SlotMissing":
+            one.run(SLOT)
+        case "EventTriggersOff":
+            one.run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET event_triggers', current_database()); END $$")
+            one.run(MEDDLING[cause][1])
+        case _:
+            one.run(prepare_sql(one.register))
+
+
+@pytest.mark.clears(*{case.split()[0] for case in MEDDLING})
 @pytest.mark.parametrize("cases", [ONE_OF_EACH, pytest.param([*MEDDLING], marks=pytest.mark.campaign)])
 def test_each_meddling_is_named_and_a_new_generation_heals_it(make, cases: list[str]) -> None:
     registers = make([*cases, "untouched"])
@@ -94,9 +108,30 @@ def test_each_meddling_is_named_and_a_new_generation_heals_it(make, cases: list[
         wait_until(lambda: beat_of(registers.by_case["untouched"]) > before + 1, seconds=10, what="the other beats on")
         assert registers.stop("untouched") is None
         # Mended, and with a new generation, it is over.
-        healed = registers.by_case["RegisterWentBack"].register.name
-        begin_generation(registers.site, healed, 2)
-        wait_until(lambda: registers.stop("RegisterWentBack") is None, seconds=10, what="the stop is over")
+        for case in cases:
+            mend(registers.by_case[case], case.split()[0])
+            begin_generation(registers.site, registers.by_case[case].register.name, 2)
+        wait_until(lambda: all(registers.stop(case) is None for case in cases), seconds=30, what="the stops are over")
+
+
+@pytest.mark.clears("SlotInvalidated")
+def test_a_slot_that_lost_what_it_kept_is_named_and_a_new_one_heals_it(tmp_path: Path) -> None:
+    with plain_postgres({"max_slot_wal_keep_size": "1MB"}) as server, prepared_register(server, tmp_path) as one:
+        registers = Registers(["one"], [one], tmp_path / "state")
+        with pulsing_live(registers.site):
+            registers.wait_for_beats(beyond=2)
+            for _ in range(3):
+                one.run("CREATE TABLE filler (); DROP TABLE filler; SELECT pg_switch_wal()")
+            one.run("CHECKPOINT")
+            wait_until(lambda: registers.stop("one") is not None, seconds=NOTICED_SECONDS, what="it is noticed")
+            stop = registers.stop("one")
+            assert stop is not None
+            assert stop.cause == "SlotInvalidated"
+            assert f"embassy register snapshot {one.register.name}" in stop.remedy
+            one.run("SELECT pg_drop_replication_slot('data_embassy_' || current_database())")
+            one.run(SLOT)
+            begin_generation(registers.site, one.register.name, 2)
+            wait_until(lambda: registers.stop("one") is None, seconds=30, what="the stop is over")
 
 
 @pytest.mark.campaign

@@ -55,6 +55,7 @@ def test_a_pause_at_the_embassy_is_shown_at_home_with_its_command(registers):
     wait_shown(registers, "home", "live")
 
 
+@pytest.mark.clears("EmbassySilent")
 def test_a_cut_link_ages_at_home_and_the_embassy_goes_on(registers):
     wait_shown(registers, "home", "live")
     registers.system.link.cut()
@@ -68,6 +69,7 @@ def test_a_cut_link_ages_at_home_and_the_embassy_goes_on(registers):
     wait_shown(registers, "home", "live")
 
 
+@pytest.mark.clears("ReceiverDown")
 @pytest.mark.parametrize("role", ["receive"])
 def test_a_receiver_that_does_not_run_is_said_at_both_sites(registers, role):
     registers.system.stop(role)

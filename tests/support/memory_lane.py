@@ -6,11 +6,15 @@ import dataclasses
 import threading
 from dataclasses import dataclass, field
 
+from consumers.decisions import decision_log
 from consumers.receipts import ReceiptWriter
 from consumers.refusals import NEW_GENERATION, LaneLost
 from consumers.supervise import Surroundings
 from consumers.telling import ToldFiles
-from data_embassy.config import Register
+from data_embassy.config import Register, open_site
+from data_embassy.envelope import LaneOpener
+from data_embassy.keys import load_embassy_keys
+from data_embassy.keys.sets import EmbassyKeys
 from pipelines.receipts import Heard, ReceiptFollower
 from tests.support.receiving import Embassy, Link
 from tests.unit.test_forward_beside import MemoryReceipts
@@ -55,6 +59,11 @@ class MemoryEmbassy(Embassy):
     lanes: dict[str, list[bytes]] = field(default_factory=dict)
     receipts: dict[str, list[bytes]] = field(default_factory=dict)
 
+    def keys(self) -> EmbassyKeys:
+        """As the folder has them now, where there is one; raises KeyringError."""
+        folder = self.folder / "keys"
+        return load_embassy_keys(folder) if folder.exists() else self.sites.embassy
+
     def surroundings(self) -> Surroundings:
         def lane(register: Register) -> MemoryLane:
             return MemoryLane(self.lanes.setdefault(register.lane, []))
@@ -68,6 +77,8 @@ class MemoryEmbassy(Embassy):
             ensure_topics=lambda _: None,
             open_lane=lane,  # type: ignore[arg-type]
             receipts=receipts,
+            new_opener=lambda register: LaneOpener(lane=register.lane, keys=self.keys()),
+            decide=lambda register: lambda *asked: decision_log(open_site(self.folder), register.name).decide(*asked),
             is_paused=lambda name: (self.folder / "state" / "paused" / name).exists(),
             tell=ToldFiles(self.folder / "state").write,
         )

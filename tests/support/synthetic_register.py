@@ -47,10 +47,17 @@ CREATE TABLE data_embassy.ddl (id bigint, transaction text, at timestamptz, even
 CREATE TABLE public.person (id bigint NOT NULL, name text);
 """
 POST_DATA = b"ALTER TABLE public.person ADD PRIMARY KEY (id); ALTER TABLE data_embassy.ddl ADD PRIMARY KEY (id);"
-_PARSED = {
-    schema.fingerprint: parse_schema(json.loads(schema.json)) for schema in (PERSON, PULSE, DDL, CHECKPOINT, REPAIR)
-}
+_PARSED: dict[bytes, Any] = {}
 Record = tuple[bytes, bytes]
+
+
+def parse(schema: ChangeSchema) -> None:
+    """Changes of this schema can be made from now on."""
+    _PARSED[schema.fingerprint] = parse_schema(json.loads(schema.json))
+
+
+for _schema in (PERSON, PULSE, DDL, CHECKPOINT, REPAIR):
+    parse(_schema)
 
 
 def run_of(sequence: int, timeline: int = 1) -> int:
@@ -217,11 +224,11 @@ class SyntheticRegister:
         self._snap("SnapshotPoint", {"consistent_point": point, "slot": "data_embassy", "is_temporary": False})
         return point
 
-    def snapshot_rest(self, *, is_complete: bool = True) -> None:
-        """The rows as of the point."""
+    def snapshot_rest(self, *, is_complete: bool = True, before: bytes = b"") -> None:
+        """The rows as of the point; `before` stands before all other SQL."""
         people = "".join(f"{i}\t{chr(92) + 'N' if v is None else v}\n" for i, v in self._point_rows.items()).encode()
         clock = f"t\t{self._point_beat}\t2024-01-01 00:00:00+00\t[]\t\t{{}}\n".encode()
-        self._snap("SnapshotSection", {"section": "pre-data", "part": 1, "parts": 1, "sql": PRE_DATA})
+        self._snap("SnapshotSection", {"section": "pre-data", "part": 1, "parts": 1, "sql": before + PRE_DATA})
         tables = [
             (1, "data_embassy", "pulse", list(PULSE.columns), clock),
             (2, "public", "person", list(PERSON.columns), people),
@@ -244,10 +251,10 @@ class SyntheticRegister:
         total, size = len(self._point_rows) + 1, len(people) + len(clock)
         self._snap("SnapshotEnd", {"tables": 2, "rows": total, "bytes": size, "finished_at": 0, "sequences": "[]"})
 
-    def snapshot(self, generation: int = 1, attempt: int = 1) -> int:
+    def snapshot(self, generation: int = 1, attempt: int = 1, *, before: bytes = b"") -> int:
         self.snapshot_begin(generation, attempt)
         point = self.snapshot_point()
-        self.snapshot_rest()
+        self.snapshot_rest(before=before)
         return point
 
     def _snap(self, name: str, fields: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from data_embassy.envelope import HomeVerifier
+from data_embassy.envelope.errors import Unsealable
 from pipelines.batches import Record
 from pipelines.numbering import HomeGap
 from pipelines.opening import LaneUnreadable, Opening, Recognition
@@ -50,7 +51,14 @@ def lane_of(home: list[tuple[bytes, bytes]], *ranges: tuple[int, int], incarnati
     return [*envelopes, *(sealer.seal(ranged(home, first, end)) for first, end in ranges)]
 
 
-def find(lane: list[bytes], home: list[tuple[bytes, bytes]], *, low: int = 0, below: int | None = None) -> Start:
+def find(
+    lane: list[bytes],
+    home: list[tuple[bytes, bytes]],
+    *,
+    low: int = 0,
+    below: int | None = None,
+    refused: int | None = None,
+) -> Start:
     opening = Opening(
         lane=MemoryLog([(b"", envelope) for envelope in lane]),
         home=MemoryLog(home, low),
@@ -60,7 +68,7 @@ def find(lane: list[bytes], home: list[tuple[bytes, bytes]], *, low: int = 0, be
         ),
         new_incarnation=lambda former: former + 1,
     )
-    return opening.find(below=below)
+    return opening.find(below=below, refused=refused)
 
 
 HOME = session(5, 30)
@@ -74,6 +82,17 @@ def test_an_empty_lane_begins_where_the_home_topic_begins():
 def test_an_agreeing_tail_is_continued():
     start = find(lane_of(HOME, (0, 10), (10, 20)), HOME)
     assert (start.next_offset, start.incarnation, start.is_rewritten, start.restarts_connector) == (20, 1, False, False)
+
+
+def test_a_refused_record_is_passed_by_only_with_a_generation_behind_it():
+    foreign = [*HOME[:20], (b"short", b"x"), (b"", b"x"), *HOME[22:]]
+    lane = lane_of(HOME, (0, 10), (10, 20))
+    with pytest.raises(Unsealable, match="home offset 20"):
+        find(lane, foreign, refused=20)
+    begun = [*foreign, (RecordKey(2, snapshot_run(2, 1), 1).pack(), b"begin")]
+    start = find(lane, begun, refused=20)
+    assert (start.next_offset, start.incarnation) == (30, 2)
+    assert find(lane, HOME, refused=19).next_offset == 20, "it was sealed, or the topic is another one"
 
 
 def test_the_tail_is_the_highest_offset_not_the_last_envelope():

@@ -85,14 +85,16 @@ class World:
     lane: MemoryLane = field(default_factory=MemoryLane)
     starts: list[Start | DataEmbassyError] = field(default_factory=list)
     below: list[int | None] = field(default_factory=list)
+    refused: list[int | None] = field(default_factory=list)
     sought: list[int] = field(default_factory=list)
     kept: list[bytes] = field(default_factory=list)
     restarts: int = 0
     on_seek: Callable[[], None] | None = None
 
     def session(self) -> Session:
-        async def find_start(_: Register, below: int | None, _refused: int | None) -> Start:
+        async def find_start(_: Register, below: int | None, refused: int | None) -> Start:
             self.below.append(below)
+            self.refused.append(refused)
             found = self.starts.pop(0) if self.starts else start(0)
             if isinstance(found, DataEmbassyError):
                 raise found
@@ -249,6 +251,26 @@ def test_a_jump_is_asked_for_again_and_only_then_a_gap(world):
     stop = StopFiles(world.state).read("population")
     assert stop is not None
     assert (stop.cause, stop.home_offset) == ("HomeGap", 0)
+
+
+@pytest.mark.parametrize(("key", "value"), [(None, b"value"), (b"", b"value"), (b"short", b"value"), ("whole", None)])
+def test_a_foreign_record_stops_behind_what_stands_before_it(world, key, value):
+    whole = records(0, 6)
+    key = whole[3][1] if key == "whole" else key
+
+    async def play(session):
+        session.accept(chunk(session, [*whole[:3], (3, key, value), *whole[4:]]))
+        await until(lambda: session.acknowledged_end == 3 and session.is_ready)
+        session.accept(chunk(session, [(3, key, value), *whole[4:]]))
+        await until(lambda: session.state is State.STOPPED)
+        world.starts.append(start(6))  # As the search finds it once a generation begins behind.
+        session.retry()
+        await until(lambda: session.is_ready)
+        session.accept(chunk(session, records(6, 8)))
+        await until(lambda: session.acknowledged_end == 8)
+
+    played(world, play)
+    assert world.refused == [None, 3]
 
 
 def test_a_jump_that_was_a_lost_poll_goes_on(world):

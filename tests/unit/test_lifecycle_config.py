@@ -17,6 +17,7 @@ from data_embassy.config import (
     write_atomically,
 )
 from data_embassy.errors import ConfigError, ContractError
+from tests.support.commands import command
 
 SITE = """
 [site]
@@ -61,6 +62,7 @@ def test_a_contract_that_comes_changes_and_goes_is_seen(folder):
     assert lanes(live) == {"land": "a" * 16}
 
 
+@pytest.mark.clears("ContractError", "ConfigError")
 def test_a_contract_with_an_error_leaves_the_others_alone(folder):
     live = LiveSite(open_site(folder))
     path = contract(folder, "courts", "b")
@@ -70,7 +72,10 @@ def test_a_contract_with_an_error_leaves_the_others_alone(folder):
     assert "unknown setting teir" in str(now.faults["courts"])
     with pytest.raises(ContractError, match="courts"):
         now.register("courts")
+    with pytest.raises(ConfigError, match="unknown setting teir"):
+        command(folder, "config", "check")
     contract(folder, "courts", "b")
+    command(folder, "config", "check")
     assert (set(live.look().registers), live.look().faults) == ({"courts", "land"}, {})
 
 
