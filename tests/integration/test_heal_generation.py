@@ -68,6 +68,17 @@ CREATE TABLE other (id integer PRIMARY KEY);
 """
 
 
+HALF_A_MILLION = """
+CREATE TABLE parcel (id bigint PRIMARY KEY, owner text, area numeric, note text, at timestamptz);
+INSERT INTO parcel SELECT n, md5(n::text), n / 7.0, repeat(md5((n * 7)::text), 3),
+    '2026-01-01'::timestamptz + n * interval '1 s' FROM generate_series(1, 500000) n;
+"""
+ONE_IN_A_HUNDRED = {
+    "scattered": "UPDATE parcel SET note = 'sold' WHERE id % 100 = 0",
+    "recent": "UPDATE parcel SET note = 'sold' WHERE id > 495000",
+}
+
+
 @pytest.fixture
 def large(postgres, tmp_path, monkeypatch) -> Iterator[Healing]:
     with healing(postgres, tmp_path, monkeypatch, schema=SCHEMA) as one:
@@ -224,3 +235,21 @@ def test_a_silent_embassy_is_asked_again_and_then_given_up(small: Healing, monke
     with pytest.raises(BaseSilent):
         small.take(is_differing=True, silence_seconds_max=1)
     assert [name for name, _ in small.records(2)].count("SnapshotQuestion") > 1
+
+
+@pytest.mark.campaign
+def test_one_row_in_a_hundred_costs_a_small_part_of_the_lane(postgres, tmp_path, monkeypatch, record_property, capsys):
+    with healing(postgres, tmp_path, monkeypatch, schema=HALF_A_MILLION) as one:
+        full = one.lane_bytes()
+        for generation, (kind, change) in enumerate(ONE_IN_A_HUNDRED.items(), start=2):
+            one.home.run(change)
+            lane, receipts = one.lane_bytes(), one.receipt_bytes()
+            taken = one.take(is_differing=True)
+            sent, heard = one.lane_bytes() - lane, one.receipt_bytes() - receipts
+            one.wait_live(generation)
+            one.assert_equal()
+            figures = f"{kind}: {sent} of {full} bytes sent, {heard} heard, {taken.seconds:.1f} s"
+            record_property(kind, figures)
+            with capsys.disabled():
+                print(figures)  # noqa: T201 (the figures of docs/verification.md)
+            assert sent < 0.2 * full

@@ -29,7 +29,7 @@ from tests.support.system import PlainPostgres
 from tests.unit.test_forward_beside import MemoryReceipts
 
 ENVELOPE_RECORDS = 6
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 240.0
 
 
 class HealingEmbassy(MemoryEmbassy):
@@ -97,6 +97,14 @@ class Healing:
 
     def bytes_of(self, generation: int) -> int:
         return sum(size for _, size in self.records(generation))
+
+    def lane_bytes(self) -> int:
+        """Size of all envelopes on the lane."""
+        return sum(map(len, self.embassy.lanes[self.register.lane]))
+
+    def receipt_bytes(self) -> int:
+        """Size of all receipts."""
+        return sum(map(len, self.embassy.receipts[self.register.lane]))
 
     # -- embassy ---------------------------------------------------------------------------------------------------
 
