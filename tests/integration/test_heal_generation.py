@@ -196,6 +196,23 @@ def test_a_receiver_that_begins_anew_builds_the_base_that_went_on(small: Healing
 
 
 @pytest.mark.campaign
+@pytest.mark.parametrize("question", [1, 3, 5])
+def test_home_dies_and_the_embassy_loses_every_session_and_the_next_attempt_is_exact(small: Healing, question: int):
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    small.on_question[question] = die
+    with pytest.raises(KeyboardInterrupt):
+        small.take(is_differing=True)
+    small.home.run("UPDATE person SET name = 'between' WHERE id IN (1, 1000)")
+    small.on_question[question + 1] = small.end_sessions
+    assert small.take(is_differing=True).attempt == 2
+    small.wait_live(2)
+    small.assert_equal()
+    rebuild(small)
+
+
+@pytest.mark.campaign
 @pytest.mark.parametrize("change", ["TRUNCATE person", "ALTER TABLE person ADD COLUMN more integer DEFAULT 1"])
 def test_what_changes_form_at_home_meanwhile_begins_a_new_attempt(small: Healing, change: str):
     small.on_question[2] = lambda: small.home.run(change)

@@ -148,6 +148,14 @@ class Healing:
             connection.execute("SET session_replication_role = replica; SET default_transaction_read_only = off")
             connection.execute(script.encode())
 
+    def end_sessions(self) -> None:
+        """Every session of the receiver ends, as with its server."""
+        with psycopg.connect(self.embassy.server.dsn(), autocommit=True) as control:
+            control.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE %s OR datname = %s",
+                (f"{self.register.name}%", self.embassy.control),
+            )
+
     def databases(self) -> set[str]:
         with psycopg.connect(self.embassy.server.dsn()) as connection:
             query = "SELECT datname FROM pg_database WHERE datname LIKE %s"
