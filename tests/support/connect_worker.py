@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,20 +20,22 @@ START_SECONDS_MAX = 120
 class ConnectWorker:
     """One worker in distributed mode; `folder` holds its log and its secrets."""
 
-    def __init__(self, folder: Path, bootstrap: str, *, heap_mb: int) -> None:
+    def __init__(
+        self, folder: Path, bootstrap: str, *, heap_mb: int, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.bootstrap = bootstrap
         self.secrets = folder / "secrets"
         (port,) = free_ports(1)
         self.url = f"http://{LOOPBACK}:{port}"
         self._process: subprocess.Popen[bytes] | None = None
-        self._write(bootstrap, port)
+        self._write(bootstrap, port, settings or {})
         self._command = _dies_with_parent() + java_command(
             "org.apache.kafka.connect.cli.ConnectDistributed", str(folder / "connect.properties"),
             jars=jars(), heap_mb=heap_mb, logging=folder,
         )  # fmt: skip
 
-    def _write(self, bootstrap: str, port: int) -> None:
+    def _write(self, bootstrap: str, port: int, more: Mapping[str, str]) -> None:
         self.secrets.mkdir(mode=0o700)
         plugin = self.folder / "plugins" / "data-embassy-capture"
         plugin.mkdir(parents=True)
@@ -61,7 +63,7 @@ class ConnectWorker:
         }
         for topic in ("config", "offset", "status"):
             settings |= {f"{topic}.storage.topic": f"{group}.{topic}", f"{topic}.storage.replication.factor": "1"}
-        lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+        lines = "".join(f"{name}={value}\n" for name, value in (settings | dict(more)).items())
         (self.folder / "connect.properties").write_text(lines)
         logging_config(self.folder)
 
@@ -112,10 +114,12 @@ def _dies_with_parent() -> list[str]:
 
 
 @contextmanager
-def connect_worker(bootstrap: str, *, heap_mb: int = 512) -> Iterator[ConnectWorker]:
-    """A running worker; it and its folder are gone afterwards."""
+def connect_worker(
+    bootstrap: str, *, heap_mb: int = 512, settings: Mapping[str, str] | None = None
+) -> Iterator[ConnectWorker]:
+    """A running worker with these settings beside its own; it and its folder are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="embassy-test-connect-"))
-    worker = ConnectWorker(folder, bootstrap, heap_mb=heap_mb)
+    worker = ConnectWorker(folder, bootstrap, heap_mb=heap_mb, settings=settings)
     try:
         worker.start()
         yield worker
