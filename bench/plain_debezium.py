@@ -302,7 +302,9 @@ def main() -> None:
             found = run(replace(schedule, ends=schedule.ends[:1] * arguments.ends))
             (RESULTS / f"{number}.json").write_text(json.dumps(found, indent=1))
             print(json.dumps(found, indent=1))
-    write(REPORT, [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))])
+    results = {number: RESULTS / f"{number}.json" for number in range(1, len(SCHEDULES) + 1)}
+    not_run = [schedule.name for path, schedule in zip(results.values(), SCHEDULES, strict=True) if not path.exists()]
+    write(REPORT, [json.loads(path.read_text()) for path in results.values() if path.exists()], not_run)
     print(f"written: {REPORT}")
 
 
