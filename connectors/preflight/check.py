@@ -86,6 +86,7 @@ def _context(connection: Connection, register: Register, source: Source, standby
         standby_version=standby_version,
         is_prepared=row[1],
         home_clock_us=0,
+        expected_extensions=register.terms.expected_extensions,
     )
 
 

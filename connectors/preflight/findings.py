@@ -38,6 +38,8 @@ class Context:
     is_prepared: bool
     home_clock_us: int
     """Home's clock when the facts were read, microseconds since 1970."""
+    expected_extensions: tuple[str, ...] | None = None
+    """Those that the contract names; None when it names none."""
 
     @property
     def major(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from connectors.preflight.findings import Check, Context, Finding, Row, info, stop, warn
@@ -82,8 +82,9 @@ SELECT e.extname::text AS name, e.extversion AS version, v.superuser AS needs_su
 _OWN_STORAGE: Final = frozenset(("timescaledb", "citus", "columnar", "pg_partman_bgw"))
 
 
-def judge_extensions(rows: Sequence[Row], _context: Context) -> Iterator[Finding]:
-    """Extensions have to be installed at the embassy, in the same version."""
+def judge_extensions(rows: Sequence[Row], context: Context) -> Iterator[Finding]:
+    """Extensions have to be installed at the embassy, in the same version; the contract may say which are expected."""
+    yield from _unexpected({row["name"] for row in rows}, context)
     for row in rows:
         about = f"extension {row['name']} {row['version']}"
         if row["name"] in _OWN_STORAGE:
@@ -108,6 +109,21 @@ def judge_extensions(rows: Sequence[Row], _context: Context) -> Iterator[Finding
                 "extensions", about, "it must be installed on the embassy's server in this version",
                 "at the embassy: psql -c '\\dx' template1; available are those in pg_available_extension_versions",
             )  # fmt: skip
+
+
+def _unexpected(found: Collection[str], context: Context) -> Iterator[Finding]:
+    if context.expected_extensions is None:
+        return
+    for name in sorted({*found} - {*context.expected_extensions}):
+        yield warn(
+            "extensions", f"extension {name}", "the contract does not expect it",
+            "find out who made it and why; then add it to expected_extensions in the contract, at both sites",
+        )  # fmt: skip
+    for name in sorted({*context.expected_extensions} - {*found}):
+        yield warn(
+            "extensions", f"extension {name}", "the contract expects it, and the register has none",
+            "is this the right database? otherwise take it out of expected_extensions in the contract",
+        )  # fmt: skip
 
 
 _COLLATIONS: Final = """

@@ -231,6 +231,15 @@ def test_extensions(facts: dict[str, Any], found: str):
     assert [f.severity for f in types.judge_extensions([{"name": "x", "version": "1"} | facts], NOW)] == [found]
 
 
+def test_extensions_that_the_contract_does_not_expect_and_those_that_are_missing():
+    row = {"name": "hstore", "version": "1", "needs_superuser": True, "is_trusted": True}
+    context = replace(NOW, expected_extensions=("citext",))
+    found = [(one.object, one.severity) for one in types.judge_extensions([row], context)]
+    assert found[:2] == [("extension hstore", "warn"), ("extension citext", "warn")]
+    expected = replace(NOW, expected_extensions=("hstore",))
+    assert [one.severity for one in types.judge_extensions([row], expected)] == ["info"]
+
+
 @pytest.mark.parametrize(
     ("facts", "found"),
     [
