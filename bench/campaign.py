@@ -13,10 +13,14 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import os
+import re
 import shutil
 import signal
+import statistics
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -36,6 +40,7 @@ LOGS: Final = Path("artefacts/campaign-logs")
 TRANSACTIONS_BEFORE: Final = 4
 VERIFY_EVERY: Final = 30
 READY_SECONDS_MAX: Final = 300.0
+_EVENT: Final = re.compile(r"event='([^']*)'")
 
 
 class Campaign:
@@ -44,6 +49,7 @@ class Campaign:
     def __init__(self, registers: Registers, result: Result) -> None:
         self.registers, self.result = registers, result
         self.scene = Scene(registers)
+        self._loads: list[float] = []
         self._bulk_dsn = registers.system.database_dsn(POPULATION)
 
     def run(self, kinds: list[str], minutes_max: float) -> None:
@@ -62,8 +68,12 @@ class Campaign:
             finally:
                 self.result.seconds, self.result.killed = time.monotonic() - began, self.scene.killed
             self.result.struck.append((kind, arrived, well))
+            self._loads.append(os.getloadavg()[0])
             print(f"{number:4} {self.result.seconds:6.0f} s  {kind}: arrived after {arrived:.1f} s", flush=True)
-        self.result.fault_lines = len(self.registers.stops_ever())
+        lines = self.registers.stops_ever()
+        self.result.fault_lines = len(lines)
+        self.result.events = Counter((_EVENT.findall(line) or ["other"])[0] for line in lines)
+        self.result.load = statistics.median(self._loads) if self._loads else None
 
     def _one(self, number: int, kind: str, rng: Random) -> tuple[float, float]:
         registers = self.registers

@@ -71,9 +71,9 @@ ROWS: Final = (
     ),
     Row(
         "disk full on the register's server, either broker, the standby's server",
-        ("fault/test_disk_full.py::test_a_full_disk_is_waited_for_and_nothing_is_lost",),
-        "Slow disks, EIO and failing fsync: the machine has no device mapper; PostgreSQL's and Kafka's own tests stand"
-        " for them. There is no spool: the home topic is it.",
+        (),
+        "A test is written (`fault/test_disk_full.py`) and was not run to its end yet. Slow disks, EIO and failing"
+        " fsync: the machine has no device mapper; PostgreSQL's and Kafka's own tests stand for them. There is no spool: the home topic is it.",
     ),
     Row(
         "torn or changed state: of our processes, of the position",

@@ -30,6 +30,10 @@ class Result:
     seconds: float = 0.0
     fault_lines: int = 0
     """Lines of our own processes' logs that tell of an error."""
+    events: dict[str, int] = field(default_factory=dict)
+    """What those lines tell, by the names of their events."""
+    load: float | None = None
+    """Median of the machine's load average over one minute."""
     failure: str | None = None
 
 
@@ -40,10 +44,13 @@ def write(path: Path, result: Result) -> None:
 
 
 def _head(result: Result) -> list[str]:
-    outcome = "Every comparison was equal, no register stopped, nothing was done by hand."
+    outcome = "Every comparison was equal, no register stood still at one, nothing was done by hand."
     if result.failure is not None:
         outcome = f"**It ended early: {result.failure}.**"
+    elif len(result.struck) < result.wanted:
+        outcome += " These are as many of the schedule's faults as fitted in the time that the run was given."
     minutes, compared, rows = result.seconds / 60, f"{result.comparisons:,}", f"{result.rows_compared:,}"
+    told = "".join(f"; {name}: {number}" for name, number in sorted(result.events.items()))
     return [
         "# Fault campaign",
         "",
@@ -61,7 +68,9 @@ def _head(result: Result) -> list[str]:
         f"of a register, {rows} rows. Beside that {result.verifications} verifications ran under load,",
         "as an operator runs them (`embassy register verify`), all equal",
         f"({result.unanswered} more were given up for want of an answer in time). The logs of our processes hold",
-        f"{result.fault_lines} lines that tell of an error.",
+        f"{result.fault_lines} lines that tell of an error{told}.",
+        "",
+        "What Debezium's own connector leaves under such kills: [plain Debezium](plain-debezium.md).",
         "",
     ]
 
@@ -71,9 +80,15 @@ def _faults(result: Result) -> list[str]:
     for kind, arrived, _ in result.struck:
         taken.setdefault(kind, []).append(arrived)
     everything = [arrived for _, arrived, _ in result.struck]
+    load = (
+        ""
+        if result.load is None
+        else f"The machine's load average was {result.load:.0f} (median): much of the time is waiting for a processor."
+    )
     lines = [
         "Recovery is the time from the end of the fault (the kill, the mended link, SIGCONT) until what was written",
         "after it had arrived in both standbys; a beat of the pulse, one second, is part of it.",
+        *([load] if load else []),
         "",
         "| fault | times | recovery, median s | p99 s | longest s |",
         "|---|---|---|---|---|",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from deploy.local.apart import can_be_apart
@@ -15,6 +14,7 @@ from deploy.local.machine import is_root
 
 SIZES_MB = {"home-postgres": 700, "embassy-postgres": 700, "home-kafka": 300, "embassy-kafka": 300}
 _BALLOON = "balloon"
+_BLOCKS = (1 << 20, 4096)
 
 
 def can_be_mounted() -> bool:
@@ -49,18 +49,12 @@ def full(layout: Layout, name: str) -> Iterator[None]:
 
 def blow_up(layout: Layout, name: str) -> None:
     """Take what is free now."""
-    balloon = _place(layout, name) / _BALLOON
-    block = bytes(4096)
-    with balloon.open("ab", buffering=0) as file:
-        found = os.statvfs(balloon)
-        if found.f_bavail:
-            os.posix_fallocate(file.fileno(), file.tell(), found.f_bavail * found.f_bsize)
-            file.seek(0, os.SEEK_END)
-        try:
-            while file.write(block):
-                pass
-        except OSError:
-            return
+    with (_place(layout, name) / _BALLOON).open("ab", buffering=0) as file:
+        for size in _BLOCKS:
+            block = bytes(size)
+            with suppress(OSError):  # Full, for blocks of this size.
+                while file.write(block) == size:
+                    pass
 
 
 def _place(layout: Layout, name: str) -> Path:
