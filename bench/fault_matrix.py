@@ -73,7 +73,7 @@ ROWS: Final = (
         "disk full on the register's server, either broker, the standby's server",
         (),
         "A test is written (`fault/test_disk_full.py`) and was not run to its end yet. Slow disks, EIO and failing"
-        " fsync: the machine has no device mapper; PostgreSQL's and Kafka's own tests stand for them. There is no spool: the home topic is it.",
+        " fsync were not tried: the machine has no device mapper. There is no spool: the home topic is it.",
     ),
     Row(
         "torn or changed state: of our processes, of the position",
