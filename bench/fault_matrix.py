@@ -71,9 +71,9 @@ ROWS: Final = (
     ),
     Row(
         "disk full on the register's server, either broker, the standby's server",
-        (),
-        "A test is written (`fault/test_disk_full.py`) and was not run to its end yet. Slow disks, EIO and failing"
-        " fsync were not tried: the machine has no device mapper. There is no spool: the home topic is it.",
+        ("fault/test_disk_full.py::test_a_full_disk_is_waited_for_and_nothing_is_lost",),
+        "Slow disks, EIO and failing fsync were not tried: the machine has no device mapper. There is no spool: the"
+        " home topic is it.",
     ),
     Row(
         "torn or changed state: of our processes, of the position",
