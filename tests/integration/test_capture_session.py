@@ -47,6 +47,29 @@ def holder(register: CapturedRegister) -> int | None:
     return None if row[0] is None else int(row[0])
 
 
+def again(register: CapturedRegister) -> None:
+    """What a snapshot does for capture: the slot is there, and the connector is applied."""
+    register.execute("SELECT pg_create_logical_replication_slot('slot_' || current_database(), 'pgoutput')")
+    register.apply()
+    with ConnectClient(register.worker.url) as client:
+        client.restart_failed(plan(register.site, register.name).name)
+
+
+@pytest.mark.clears("SlotForeign")
+def test_a_slot_of_another_plugin_stops_capture_until_it_is_dropped(register: CapturedRegister) -> None:
+    drop = "SELECT pg_drop_replication_slot('slot_' || current_database())"
+    register.execute(drop, "SELECT pg_create_logical_replication_slot('slot_' || current_database(), 'test_decoding')")
+    register.apply()
+    stop = register.wait_for("FAILED").stop
+    assert stop is not None
+    assert stop.cause_class == "SlotForeign"
+    assert "drop this one, then: embassy register snapshot NAME" in stop.remedy
+    register.execute(drop)
+    again(register)
+    register.execute("INSERT INTO person VALUES (1, 'goes on')")
+    assert is_same(register)
+
+
 def test_a_missing_slot_stops_capture_with_a_remedy(register: CapturedRegister) -> None:
     register.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active"
                      " AND database = current_database()")  # fmt: skip
@@ -85,6 +108,7 @@ def test_no_session_begins_while_another_holds_the_slot(register: CapturedRegist
     assert len(sessions(register)) == 1
 
 
+@pytest.mark.clears("SlotTaken")
 def test_of_two_connectors_one_captures_and_the_other_follows(register: CapturedRegister) -> None:
     register.apply()
     assert is_same(register)
@@ -102,6 +126,7 @@ def test_of_two_connectors_one_captures_and_the_other_follows(register: Captured
     assert second > first
 
 
+@pytest.mark.clears("RegisterUnreachable", "CaptureFailed")
 def test_a_lost_connection_ends_the_session_and_the_watcher_begins_another(register: CapturedRegister) -> None:
     register.apply()
     assert is_same(register)
@@ -142,16 +167,31 @@ def test_changes_are_read_as_they_were_written_and_not_by_todays_catalog(registe
     assert assembled.columns[("public", "strict")] == ("id", "old")
 
 
+@pytest.mark.clears("RecordTooLarge")
 def test_a_record_of_60_mib_passes_and_a_larger_one_stops(register: CapturedRegister) -> None:
     register.execute("ALTER TABLE person ALTER name SET STORAGE EXTERNAL")
     register.apply()
     register.execute("INSERT INTO person VALUES (1, repeat('x', 60 << 20))")
     assert is_same(register)
     register.execute("INSERT INTO person VALUES (2, repeat('x', (64 << 20) + 1))")
-    assert "larger than 64 MiB" in (register.wait_for("FAILED").cause or "")
+    stop = register.wait_for("FAILED").stop
+    assert stop is not None
+    assert stop.cause_class == "RecordTooLarge"
+    assert "larger than 64 MiB" in stop.reason
+    # The remedy: a smaller row, and a slot behind the large one; what passed meanwhile comes with the snapshot.
+    register.execute(
+        "DELETE FROM person WHERE id = 2", "SELECT pg_drop_replication_slot('slot_' || current_database())"
+    )
+    again(register)
+    register.execute("INSERT INTO person VALUES (2, 'smaller')")
+    assert is_same(register)
 
 
+@pytest.mark.clears("SettingRefused")
 def test_a_configuration_that_would_drop_rows_is_refused(register: CapturedRegister) -> None:
     wanted = plan(register.site, register.name)
     with ConnectClient(register.worker.url) as client, pytest.raises(ConfigError, match=r"skipped\.operations=t"):
         client.put(wanted.name, wanted.config | {"skipped.operations": "t"})
+    register.apply()
+    register.execute("INSERT INTO person VALUES (1, 'goes on')")
+    assert is_same(register)
