@@ -23,7 +23,7 @@ from psycopg import sql
 
 from deploy.local.apart import enter_command
 from deploy.local.processes import CONNECT, ROLES, SERVICES, SITE_OF_ROLE, embassy_script
-from deploy.local.standbys import STANDBY_ROLE
+from deploy.local.sites import STANDBY_ROLE
 from deploy.local.system import LocalSystem
 from tests.support.forwarding import running
 from tests.support.scenario import POPULATION, Registers, wait_for

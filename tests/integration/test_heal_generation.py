@@ -195,6 +195,29 @@ def test_a_receiver_that_begins_anew_builds_the_base_that_went_on(small: Healing
     rebuild(small)
 
 
+@pytest.mark.clears("BaseMissing")
+def test_a_base_that_the_lane_does_not_hold_any_more_is_said_and_a_whole_snapshot_helps(small: Healing, monkeypatch):
+    stream(small)
+    commit(small, 2001)
+    small.wait(lambda: has_streamed(small, 2001), "the stream is applied")
+
+    def begin_anew() -> None:
+        monkeypatch.setattr(rebuild_module, "search", lambda *_: [])
+        commit(small, 2002)
+        small.wait(lambda: has_streamed(small, 2002), "it goes on")
+        small.stop()
+        small.start()
+
+    small.on_question[3] = begin_anew
+    with pytest.raises(BaseSilent):
+        small.take(is_differing=True, silence_seconds_max=3.0)
+    small.wait(lambda: small.stops() == ["BaseMissing"], "it stops")
+    whole = small.take(is_differing=False)
+    small.wait_live(whole.generation)
+    small.assert_equal()
+    assert small.stops() == []
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("question", [1, 3, 5])
 def test_home_dies_and_the_embassy_loses_every_session_and_the_next_attempt_is_exact(small: Healing, question: int):

@@ -9,12 +9,15 @@ from tests.integration.test_receive_refusals import beat_of
 from tests.integration.test_stops_cleared import SECONDS, at_home, begin, stops, wait_stopped
 from tests.support.receiving import new_embassy, new_link, receiving, wait_for
 from tests.support.stops_standby import change
+from tests.support.synthetic_register import insert
 
 
 @pytest.mark.clears("LaneLost")
 def test_a_new_generation_clears_a_lane_that_was_made_anew(broker, postgres, tmp_path):
     link = new_link(new_embassy(broker, postgres, tmp_path))
     begin(link)
+    link.source.commit(insert(1, "first"))
+    link.send()
     with receiving(link) as (receiver,):
         wait_for(lambda: beat_of(receiver) == link.source.beat, seconds=SECONDS, what="live")
         admin = AdminClient({"bootstrap.servers": broker, "log_level": 0})

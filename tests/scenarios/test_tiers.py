@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-import pytest
 
 from data_embassy.config import load_site
 from data_embassy.status import RegisterStatus
@@ -66,19 +64,22 @@ def connect(registers: Registers, name: str) -> psycopg.Connection[tuple[object,
 
 def test_the_higher_tier_is_level_first_and_the_lower_one_says_for_how_long_it_waits(registers):
     with bulk(registers):
-        began = time.monotonic()
-        seen: list[RegisterStatus] = []
         told = load_site(registers.system.layout.site("home")).state
-        wait_for(lambda: POPULATION in (read_told(told) or pytest.fail("nothing is told")).held, "the lower tier waits")
-        seen.append(home(registers)[POPULATION])
+
+        def is_estimated() -> bool:
+            found = read_told(told)
+            return found is not None and POPULATION in found.held and bool(found.level_in_seconds[POPULATION])
+
+        wait_for(is_estimated, "the lower tier waits, and says for how long")
+        seen = home(registers)[POPULATION]
         high = registers.wait_level(ODD, lag=3.0)
         left = waiting(registers, POPULATION)
         low = registers.wait_level(POPULATION, lag=3.0)
     assert left > 0.7 * BULK[POPULATION], f"{ODD} level after {high:.1f} s, {left} records of the other one were left"
     assert low > high
-    assert seen[0].is_held
-    assert seen[0].level_in_seconds is not None
-    assert 2 < seen[0].level_in_seconds < 60, (seen[0].level_in_seconds, time.monotonic() - began)
+    assert seen.is_held
+    assert seen.level_in_seconds is not None
+    assert 1 < seen.level_in_seconds < 120
     registers.assert_equal()
 
 
