@@ -61,8 +61,7 @@ def opened_count(site: Bench, register: str) -> int:
     return sum("event='forwarding'" in line and f"register='{register}'" in line for line in lines)
 
 
-@pytest.mark.campaign
-@pytest.mark.parametrize("has_standby", [False, True])
+@pytest.mark.parametrize("has_standby", [False, pytest.param(True, marks=pytest.mark.campaign)])
 def test_a_register_comes_pauses_and_goes_while_another_streams(brokers, has_standby):
     with bench(brokers) as site, site.worker() as process:
         (first,) = site.registers
