@@ -97,6 +97,8 @@ def test_every_visible_state_is_the_register_after_one_commit(everything):
 
 def test_a_state_that_is_no_commit_would_be_seen(everything):
     register = everything.register
+    with ShapeWorkload(register.home_dsn, seed=3, writers=1) as work:
+        wait_until(lambda: any(work.done.values()), seconds=60, what="a commit that says how the register was")
     register.assert_equal()
     with register.at_standby() as standby, standby.transaction(force_rollback=True):
         changed = standby.execute("UPDATE shapes.seat SET v = v || '!' WHERE id = (SELECT min(id) FROM shapes.seat)")

@@ -48,9 +48,8 @@ def _section(register: Reference) -> str:
 
 def _promises(contract: dict[str, Any]) -> str:
     loss, absence = contract["objectives"]["rpo_seconds"], contract["objectives"]["rto_seconds"]
-    left_out = (f" Left out: `{table['table']}` ({table['reason']})." for table in contract.get("excluded", ()))
     extensions = ", ".join(contract["expected_extensions"]) or "none"
-    return f"May lose {loss} s and is up again after {absence} s. Extensions: {extensions}.{''.join(left_out)}"
+    return f"May lose {loss} s and is up again after {absence} s. Extensions: {extensions}."
 
 
 def _items(pairs: Iterable[tuple[str, str]]) -> str:
