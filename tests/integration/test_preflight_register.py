@@ -191,8 +191,8 @@ def test_widths_come_from_statistics_once_they_can_be_read(postgres: PlainPostgr
          "schema", "function data_embassy.watched", "stop", None),
         ("ALTER FUNCTION data_embassy.beat() SECURITY INVOKER", "schema", "function data_embassy.beat", "stop", None),
         ("ALTER FUNCTION data_embassy.beat() OWNER TO {name}_pulse", "schema", "function data_embassy.beat", "stop",
-         "ALTER FUNCTION data_embassy.beat() OWNER TO postgres;"
-             " GRANT EXECUTE ON FUNCTION data_embassy.beat() TO {name}_pulse"),  # It went with the ownership.
+         ("ALTER FUNCTION data_embassy.beat() OWNER TO postgres;"
+             " GRANT EXECUTE ON FUNCTION data_embassy.beat() TO {name}_pulse")),  # It went with the ownership.
         ("CREATE FUNCTION data_embassy.more() RETURNS void LANGUAGE sql AS ''", "schema",
          "function data_embassy.more", "warn", "DROP FUNCTION data_embassy.more()"),
         ("ALTER TABLE data_embassy.checkpoint ADD more integer", "schema", "table data_embassy.checkpoint", "stop",
