@@ -39,7 +39,8 @@ def _table(found: Mapping[str, Measured], each: Mapping[str, Forecast]) -> Itera
             f" {span(one.slot_seconds):>7} {span(one.first_standby_seconds):>7} {span(one.catch_up_seconds):>7}"
         )
     yield ""
-    yield "SLOT: how long capture may be away. FIRST: until the first standby. LEVEL: after the outage."
+    yield "SLOT: how long capture may be away (-: until the register's disk is full). FIRST: until the first standby."
+    yield "LEVEL: after the outage. -: not known, or never."
 
 
 def _sites(total: Total, asked: Asked) -> Iterator[str]:
