@@ -16,7 +16,6 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -40,16 +39,17 @@ def main() -> int:
     broken: list[str] = []
     seeds = 0
     firsts = range(arguments.first, arguments.first + arguments.seeds, CHUNK)
-    with ProcessPoolExecutor(arguments.processes) as pool, suppress(KeyboardInterrupt):
-        for counts, violations in pool.map(_chunk, firsts):
-            total += counts
-            broken += violations
-            seeds += CHUNK
-            said = "".join(f"\n{one}" for one in violations)
-            print(
-                f"{seeds} of {arguments.seeds}, {len(broken)} broken, {time.monotonic() - began:.0f} s{said}",
-                flush=True,
-            )
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        try:
+            for counts, violations in pool.map(_chunk, firsts):
+                total += counts
+                broken += violations
+                seeds += CHUNK
+                said = "".join(f"\n{one}" for one in violations)
+                seconds = time.monotonic() - began
+                print(f"{seeds} of {arguments.seeds}, {len(broken)} broken, {seconds:.0f} s{said}", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
     _write(arguments, seeds, total, broken, time.monotonic() - began)
     print("\n".join(broken) or "no seed broke a promise")
     return 1 if broken else 0
