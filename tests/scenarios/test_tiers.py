@@ -18,6 +18,8 @@ from tests.support.scenario import ODD, POPULATION, Registers, wait_for
 RATE_KBIT = 4000
 BULK = {ODD: 1_500, POPULATION: 4_000}
 """Rows of about a kilobyte that does not compress well."""
+FEW = 50
+"""Records that wait: the pulse alone always has some on the way."""
 MAKE = "CREATE TABLE bulk (id integer PRIMARY KEY, content bytea)"
 FILL = """
 INSERT INTO bulk SELECT i, decode(string_agg(md5(i::text || j || random()), ''), 'hex')
@@ -72,14 +74,13 @@ def test_the_higher_tier_is_level_first_and_the_lower_one_says_for_how_long_it_w
 
         wait_for(is_estimated, "the lower tier waits, and says for how long")
         seen = home(registers)[POPULATION]
-        high = registers.wait_level(ODD, lag=3.0)
+        wait_for(lambda: waiting(registers, ODD) < FEW, "the higher tier is through")
         left = waiting(registers, POPULATION)
-        low = registers.wait_level(POPULATION, lag=3.0)
-    assert left > 0.7 * BULK[POPULATION], f"{ODD} level after {high:.1f} s, {left} records of the other one were left"
-    assert low > high
+        wait_for(lambda: waiting(registers, POPULATION) < FEW, "the lower tier is through")
+    assert left > 0.5 * BULK[POPULATION], f"{left} records of the lower tier were left"
     assert seen.is_held
     assert seen.level_in_seconds is not None
-    assert 1 < seen.level_in_seconds < 120
+    assert 0 < seen.level_in_seconds < 120
     registers.assert_equal()
 
 
