@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import TypeAlias
 
-from psycopg import Connection
+from psycopg import Connection, Rollback
 
 from deploy.registers import names
 from deploy.registers.codes import SERIALS, personal_code
@@ -27,6 +27,19 @@ def run(db: Database, statement: str, values: Values = ()) -> int:
 def one(db: Database, statement: str, values: Values = ()) -> tuple[object, ...] | None:
     """Run one statement; return its first row."""
     return db.execute(statement.encode(), values).fetchone()
+
+
+def thinking_better(action: Action) -> Action:
+    """The action that does this one and takes it back: `think_better` in the counters."""
+
+    def think_better(db: Database, rng: Random) -> int:
+        """Work that is rolled back, whole or to a savepoint: nothing of it may ever be seen elsewhere."""
+        with db.transaction():
+            action(db, rng)
+            raise Rollback
+        raise Rollback
+
+    return think_better
 
 
 def recent_day(rng: Random) -> date:

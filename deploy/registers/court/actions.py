@@ -3,10 +3,18 @@
 from random import Random
 from uuid import UUID
 
-from psycopg import Rollback
-
 from deploy.registers.court.generate import SUBJECTS
-from deploy.registers.draws import REFERENCE_DAY, Action, Database, any_code, full_name, one, recent_day, run
+from deploy.registers.draws import (
+    REFERENCE_DAY,
+    Action,
+    Database,
+    any_code,
+    full_name,
+    one,
+    recent_day,
+    run,
+    thinking_better,
+)
 
 _UNDER_WAY = ("filed", "accepted", "heard", "appealed")
 
@@ -196,14 +204,6 @@ def renumber(db: Database, rng: Random) -> int:
     )
 
 
-def think_better(db: Database, rng: Random) -> int:
-    """Work that is rolled back, whole or to a savepoint: nothing of it may ever be seen elsewhere."""
-    with db.transaction():
-        file_document(db, rng)
-        raise Rollback
-    raise Rollback
-
-
 ACTIONS: dict[Action, int] = {
     file_case: 8,
     accept_case: 8,
@@ -222,7 +222,7 @@ ACTIONS: dict[Action, int] = {
     close_case: 4,
     withdraw: 1,
     renumber: 1,
-    think_better: 2,
+    thinking_better(file_document): 2,
 }
 
 

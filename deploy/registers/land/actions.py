@@ -2,23 +2,13 @@
 
 from random import Random
 
-from psycopg import Rollback
-
-from deploy.registers.draws import Action, Database, any_code, full_name, run
+from deploy.registers.draws import Action, Database, any_code, full_name, run, thinking_better
 from deploy.registers.land import entries, ownership
 
 
 def register_owner(db: Database, rng: Random) -> int:
     """Somebody who will own something."""
     return run(db, "INSERT INTO land.owner (code, name) VALUES (%s, %s)", (any_code(rng), full_name(rng)))
-
-
-def think_better(db: Database, rng: Random) -> int:
-    """Work that is rolled back, whole or to a savepoint: nothing of it may ever be seen elsewhere."""
-    with db.transaction():
-        ownership.sell_share(db, rng)
-        raise Rollback
-    raise Rollback
 
 
 ACTIONS: dict[Action, int] = {
@@ -38,5 +28,5 @@ ACTIONS: dict[Action, int] = {
     ownership.divide: 2,
     ownership.join: 2,
     register_owner: 2,
-    think_better: 2,
+    thinking_better(ownership.sell_share): 2,
 }

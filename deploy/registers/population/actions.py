@@ -1,6 +1,6 @@
 """Everything that may happen in the register, with how often it does."""
 
-from deploy.registers.draws import Action
+from deploy.registers.draws import Action, thinking_better
 from deploy.registers.population import life, office
 
 ACTIONS: dict[Action, int] = {
@@ -24,5 +24,5 @@ ACTIONS: dict[Action, int] = {
     office.drop_note: 1,
     office.send_notice: 5,
     office.redate_notice: 1,
-    life.think_better: 1,
+    thinking_better(life.move): 1,
 }

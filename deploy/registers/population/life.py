@@ -7,7 +7,6 @@ whatever the number of writers.
 from datetime import date
 from random import Random
 
-from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
 from deploy.registers import names
@@ -151,14 +150,6 @@ def swap_codes(db: Database, rng: Random) -> int:
 def delete_person(db: Database, rng: Random) -> int:
     """A record made by mistake is deleted, with everything that hangs on it."""
     return run(db, "DELETE FROM population.person WHERE personal_code = %s", (some_person(db, rng, lock=True),))
-
-
-def think_better(db: Database, rng: Random) -> int:
-    """Work that is rolled back, whole or to a savepoint: nothing of it may ever be seen elsewhere."""
-    with db.transaction():
-        move(db, rng)
-        raise Rollback
-    raise Rollback
 
 
 def _register(db: Database, rng: Random, day: date, sex: str) -> str | None:

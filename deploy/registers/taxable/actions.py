@@ -3,10 +3,18 @@
 from datetime import date, timedelta
 from random import Random
 
-from psycopg import Rollback
-
 from deploy.registers import names
-from deploy.registers.draws import REFERENCE_DAY, Action, Database, any_code, full_name, one, recent_day, run
+from deploy.registers.draws import (
+    REFERENCE_DAY,
+    Action,
+    Database,
+    any_code,
+    full_name,
+    one,
+    recent_day,
+    run,
+    thinking_better,
+)
 from deploy.registers.taxable.generate import CHANNELS, LINES, SUBJECTS, TAXES, line_name, money
 
 
@@ -187,14 +195,6 @@ def end(db: Database, rng: Random) -> int:
     return touched + run(db, "UPDATE taxable.taxpayer SET state = 'ended' WHERE number = %s", (taxpayer,))
 
 
-def think_better(db: Database, rng: Random) -> int:
-    """Work that is rolled back, whole or to a savepoint: nothing of it may ever be seen elsewhere."""
-    with db.transaction():
-        pay(db, rng)
-        raise Rollback
-    raise Rollback
-
-
 ACTIONS: dict[Action, int] = {
     submit: 10,
     amend: 14,
@@ -211,7 +211,7 @@ ACTIONS: dict[Action, int] = {
     register: 3,
     rename: 4,
     end: 1,
-    think_better: 2,
+    thinking_better(pay): 2,
 }
 
 
