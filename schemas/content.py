@@ -92,6 +92,11 @@ class Sums:
     digest: str
 
 
+def parse_sums(data: Any) -> list[Sums]:
+    """Digests of the parts of a range as they are answered; raises ValueError, TypeError."""
+    return [Sums(rows=rows, digest=digest) for rows, digest in data]
+
+
 class Content:
     """One database: `under` is inside a transaction of the snapshot, `look` sees the present (autocommit)."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from schemas.digest import literal, quote
 
@@ -62,6 +62,45 @@ class KeyRange:
 
 
 EVERYTHING: Final = KeyRange(None, None)
+
+
+class Ranged(Protocol):
+    """A range of a table."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Schema and name of the table."""
+        ...
+
+    @property
+    def within(self) -> KeyRange:
+        """Of its keys."""
+        ...
+
+
+OpenRange = TypeVar("OpenRange", bound=Ranged)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Generic[OpenRange]):
+    """A range and the bounds chosen for it; without bounds it is asked about as it is."""
+
+    open: OpenRange
+    bounds: Sequence[tuple[str, ...]]
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is asked."""
+        return {
+            "table": list(self.open.name),
+            "within": self.open.within.as_json(),
+            "bounds": [list(bound) for bound in self.bounds],
+        }
+
+
+def parse_cut(data: Any) -> tuple[tuple[str, str], KeyRange, list[tuple[str, ...]]]:
+    """Table, range and bounds of a Cut as it is asked; raises KeyError, ValueError, TypeError, IndexError."""
+    table, bounds = data["table"], data["bounds"]
+    return (str(table[0]), str(table[1])), KeyRange.parse(data["within"]), [tuple(map(str, one)) for one in bounds]
 
 
 def _bound(data: Any) -> Bound:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -28,7 +28,7 @@ from data_embassy.postgres import Connection
 from data_embassy.types import Lsn
 from schemas.content import Content, Moved, Name, begin_snapshot, live_sequences
 from schemas.digest import Algorithm
-from schemas.ranges import KeyRange
+from schemas.ranges import parse_cut
 
 BEAT_SECONDS: Final = 3.0
 """Home takes a longer silence for a witness that died."""
@@ -248,17 +248,10 @@ def _catalog_answer(content: Content) -> dict[str, Any]:
 def ranges_answer(asked: Mapping[str, Any], content: Content, algorithm: Algorithm) -> dict[str, Any]:
     """Digests of the parts of each range asked about; None where the table moved."""
     answers: list[list[list[Any]] | None] = []
-    for one in _ranges(asked.get("ranges")):
-        name, within, bounds = one
+    for name, within, bounds in map(parse_cut, asked.get("ranges") or ()):
         try:
             parts = content.parts(name, within, bounds, algorithm)
             answers.append([[sums.rows, sums.digest] for sums in parts])
         except Moved:
             answers.append(None)
     return {"kind": "ranges", "ranges": answers}
-
-
-def _ranges(data: Any) -> Iterable[tuple[Name, KeyRange, list[tuple[str, ...]]]]:
-    for one in data or ():
-        name = str(one["table"][0]), str(one["table"][1])
-        yield name, KeyRange.parse(one["within"]), [tuple(map(str, bound)) for bound in one["bounds"]]

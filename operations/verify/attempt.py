@@ -24,15 +24,16 @@ from psycopg import sql
 from data_embassy.config import Source
 from data_embassy.postgres import Connection, connect
 from data_embassy.types import Lsn
-from operations.verify.bisect import Bisection, Cut, Open, batched
+from operations.verify.bisect import Bisection, Open, batched
 from operations.verify.compare import Compared, compare_definitions, compare_sequences, compare_tables, sums_of
 from operations.verify.conversation import Answers, Conversation
 from operations.verify.errors import AttemptLost, PointBlocked, PointNotReached
 from operations.verify.model import DifferingRange
 from pipelines.snapshot.errors import SlotTimeout
 from pipelines.snapshot.slot import create_slot
-from schemas.content import Content, Line, Moved, Name, Sums, begin_snapshot
+from schemas.content import Content, Line, Moved, Name, Sums, begin_snapshot, parse_sums
 from schemas.digest import Algorithm
+from schemas.ranges import Cut
 
 POINT_SECONDS_MAX: Final = 10.0
 SILENCE_SECONDS_MAX: Final = 20.0
@@ -222,7 +223,7 @@ class Attempt:
         for one in keyed:
             outcome.ranges[one.name] = search.found(one.name)
 
-    def _bounds(self, content: Content, search: Bisection, ready: Sequence[Open]) -> list[Cut]:
+    def _bounds(self, content: Content, search: Bisection, ready: Sequence[Open]) -> list[Cut[Open]]:
         cuts = []
         for one in ready:
             try:
@@ -235,7 +236,7 @@ class Attempt:
                 search.settle(one)
         return cuts
 
-    def _ask_about(self, content: Content, search: Bisection, cuts: Sequence[Cut], algorithm: Algorithm) -> None:
+    def _ask_about(self, content: Content, search: Bisection, cuts: Sequence[Cut[Open]], algorithm: Algorithm) -> None:
         part = self._talk.ask_next({"kind": "ranges", "ranges": [cut.as_json() for cut in cuts]})
         mine: list[list[Sums] | None] = []
         for cut in cuts:
@@ -249,7 +250,7 @@ class Attempt:
             if here is None or there is None:
                 search.settle(cut.open)
             else:
-                search.learn(cut, here, [Sums(rows=rows, digest=digest) for rows, digest in there])
+                search.learn(cut, here, parse_sums(there))
 
     def _connect(self, *, is_replication: bool = False) -> Connection:
         return connect(self._source.capture, application_name=_APPLICATION, autocommit=True, replication=is_replication)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from operations.verify.model import DifferingRange
 from schemas.content import Name, Sums
-from schemas.ranges import EVERYTHING, ROWS_MIN, KeyRange
+from schemas.ranges import EVERYTHING, ROWS_MIN, Cut, KeyRange
 
 OPEN_MAX: Final = 48
 """Ranges cut in one round: each costs a scan of its rows at both sites."""
@@ -29,22 +29,6 @@ class Open:
     within: KeyRange
     rows: int
     standby_rows: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """An open range with the bounds chosen for it."""
-
-    open: Open
-    bounds: Sequence[tuple[str, ...]]
-
-    def as_json(self) -> dict[str, Any]:
-        """As it is asked."""
-        return {
-            "table": list(self.open.name),
-            "within": self.open.within.as_json(),
-            "bounds": [list(bound) for bound in self.bounds],
-        }
 
 
 class Bisection:
@@ -73,7 +57,7 @@ class Bisection:
         """It cannot be cut."""
         self._found.setdefault(one.name, []).append(one)
 
-    def learn(self, cut: Cut, mine: Sequence[Sums], theirs: Sequence[Sums]) -> None:
+    def learn(self, cut: Cut[Open], mine: Sequence[Sums], theirs: Sequence[Sums]) -> None:
         """What both sides hold in the parts of a range."""
         parts = cut.open.within.cut(cut.bounds)
         for within, here, there in zip(parts, mine, theirs, strict=True):
@@ -117,6 +101,6 @@ class Bisection:
         return ordered
 
 
-def batched(ranges: Sequence[Cut], size: int) -> list[Sequence[Cut]]:
+def batched(ranges: Sequence[Cut[Open]], size: int) -> list[Sequence[Cut[Open]]]:
     """Questions of a bearable size."""
     return [ranges[start : start + size] for start in range(0, len(ranges), size)]

@@ -16,11 +16,11 @@ from pipelines.snapshot.asking import Asking
 from pipelines.snapshot.errors import SnapshotDisturbed
 from pipelines.snapshot.plan import Table, chunks
 from pipelines.snapshot.reader import Chunk, TableDone, check_size, copy_where, digest_of
-from pipelines.snapshot.segments import Cut, Kept, Open, Search, batches
+from pipelines.snapshot.segments import Kept, Open, Search, batches
 from pipelines.snapshot.writer import RecordWriter
-from schemas.content import Content, Moved, Name, Sums
+from schemas.content import Content, Moved, Name, Sums, parse_sums
 from schemas.digest import Algorithm
-from schemas.ranges import condition
+from schemas.ranges import Cut, condition
 
 CUTS_PER_QUESTION: Final = 128
 """Each has up to 32 parts: a question of some 50 kB, an answer of some 200 kB."""
@@ -102,10 +102,10 @@ class Differing:
                 cuts = self._compare(search, cuts, following)
         return search
 
-    def _cuts(self, search: Search, ready: Sequence[Open]) -> list[Cut]:
+    def _cuts(self, search: Search, ready: Sequence[Open]) -> list[Cut[Open]]:
         return [cut for one in ready if (cut := self._cut(search, one)) is not None]
 
-    def _cut(self, search: Search, one: Open) -> Cut | None:
+    def _cut(self, search: Search, one: Open) -> Cut[Open] | None:
         if not one.rows:
             return Cut(one, ())  # Nothing is known of it yet.
         bounds = self._content.bounds(one.name, one.within, one.rows)
@@ -114,12 +114,12 @@ class Differing:
             return None
         return Cut(one, bounds)
 
-    def _compare(self, search: Search, cuts: Sequence[Cut], following: Sequence[Open]) -> list[Cut]:
+    def _compare(self, search: Search, cuts: Sequence[Cut[Open]], following: Sequence[Open]) -> list[Cut[Open]]:
         """Ask about these; returns the cuts of the following, which home makes while the embassy reads."""
         if not cuts:
             return self._cuts(search, following)
         mine: list[list[Sums]] = []
-        coming: list[Cut] = []
+        coming: list[Cut[Open]] = []
 
         def read() -> None:
             mine.extend(
@@ -134,10 +134,7 @@ class Differing:
         }
         answer = self._asking.ask(question, meanwhile=read)
         try:
-            theirs = [
-                None if one is None else [Sums(rows=rows, digest=digest) for rows, digest in one]
-                for one in answer["ranges"]
-            ]
+            theirs = [None if one is None else parse_sums(one) for one in answer["ranges"]]
             for cut, here, there in zip(cuts, mine, theirs, strict=True):
                 search.learn(cut, here, there)
         except (KeyError, ValueError, TypeError):

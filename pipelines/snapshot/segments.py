@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pipelines.snapshot.plan import Table
 from schemas.content import Name, Sums
-from schemas.ranges import EVERYTHING, Bound, KeyColumn, KeyRange
+from schemas.ranges import EVERYTHING, Bound, Cut, KeyColumn, KeyRange
 
 LEAF_BYTES: Final = 4096
 """A range of about so many bytes is sent whole: to look into it costs each site milliseconds, and the link some 100
@@ -39,22 +39,6 @@ class Open:
     def name(self) -> Name:
         """Schema and name of its table."""
         return self.table.relation_schema, self.table.relation_name
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A range and the bounds chosen for it; without bounds it is asked about as it is."""
-
-    open: Open
-    bounds: Sequence[tuple[str, ...]]
-
-    def as_json(self) -> dict[str, Any]:
-        """As it is asked."""
-        return {
-            "table": list(self.open.name),
-            "within": self.open.within.as_json(),
-            "bounds": [list(bound) for bound in self.bounds],
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +88,7 @@ class Search:
         """Its rows are sent."""
         self._settle(one.within, one.rows, is_kept=False)
 
-    def learn(self, cut: Cut, mine: Sequence[Sums], theirs: Sequence[Sums] | None) -> None:
+    def learn(self, cut: Cut[Open], mine: Sequence[Sums], theirs: Sequence[Sums] | None) -> None:
         """What both sides hold in the parts of a range; None where the standby cannot tell."""
         if cut.open.within == EVERYTHING and not cut.bounds:
             self._leaf_rows = leaf_rows(self.table, mine[0].rows)

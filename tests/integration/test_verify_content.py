@@ -11,13 +11,13 @@ import pytest
 
 from consumers.sequences import Sequences
 from consumers.verify.mend import mend
-from operations.verify.bisect import Bisection, Cut
+from operations.verify.bisect import Bisection
 from operations.verify.compare import Compared, compare_definitions, compare_sequences, compare_tables
 from operations.verify.model import DifferingRange
 from operations.verify.repair import plan_of, send_again
 from schemas.content import Moved, live_sequences
 from schemas.digest import Algorithm
-from schemas.ranges import EVERYTHING
+from schemas.ranges import EVERYTHING, Cut
 from tests.support.prepared_register import PreparedRegister, prepared_register
 from tests.support.system import PlainPostgres
 from tests.support.verify_pair import SCHEMA, Pair, copied

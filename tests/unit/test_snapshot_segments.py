@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.snapshot.plan import Table
-from pipelines.snapshot.segments import LEAF_BYTES, LEAF_ROWS_MAX, Cut, Search, Segment, batches, leaf_rows
+from pipelines.snapshot.segments import LEAF_BYTES, LEAF_ROWS_MAX, Search, Segment, batches, leaf_rows
 from schemas.content import Sums
-from schemas.ranges import BUCKETS, KeyColumn, KeyRange
+from schemas.ranges import BUCKETS, Cut, KeyColumn, KeyRange
 
 KEY = [KeyColumn("id", "bigint")]
 Rows = dict[int, str]

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from operations.verify.bisect import FOUND_MAX, Bisection, Cut
+from operations.verify.bisect import FOUND_MAX, Bisection
 from operations.verify.compare import compare_definitions, compare_sequences, compare_tables
 from operations.verify.model import DifferingRange
 from schemas.content import Sums
-from schemas.ranges import BUCKETS, KeyRange
+from schemas.ranges import BUCKETS, Cut, KeyRange
 
 NAME = ("public", "t")
 
