@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
-import uuid
 from contextlib import closing
 
 from data_embassy.config import Register, Site
-from data_embassy.envelope.answer import KEY_BYTES, AnswerReader
 from data_embassy.errors import ContractError
 from data_embassy.kafka import client_settings
 from data_embassy.keys import load_home_keys
-from operations.verify.answerlog import AnswerLog
+from operations.verify.answerlog import new_answers
 from pipelines.logs import LogReader
 from pipelines.snapshot import Options, take_snapshot
 from pipelines.snapshot.words import Report, Taken
@@ -23,11 +19,5 @@ def heal(site: Site, register: Register, *, report: Report, options: Options | N
     if site.role != "home" or site.link is None:
         raise ContractError(f"{register.name} has no source at this site", remedy="run this at home")
     with closing(LogReader(client_settings(site.link), register.receipts_topic)) as topic:
-        answers = AnswerLog(
-            topic=topic,
-            keys=load_home_keys(site.keys),
-            lane=register.lane,
-            reader=AnswerReader(key=os.urandom(KEY_BYTES), lane=register.lane, verification=str(uuid.uuid4())),
-            clock=time.monotonic,
-        )
+        answers = new_answers(register, load_home_keys(site.keys), topic)
         return take_snapshot(site, register, report=report, options=options, answers=answers)

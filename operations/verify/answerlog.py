@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from data_embassy.config import Register
 from data_embassy.envelope import Refused, decode_payload, verify_receipt
-from data_embassy.envelope.answer import AnswerReader, Place
+from data_embassy.envelope.answer import KEY_BYTES, AnswerReader, Place
 from data_embassy.keys import HomeKeys
 from pipelines.receipts import ReceiptLog
 
@@ -74,3 +78,9 @@ class AnswerLog:
         except Refused:
             return None  # Forged, damaged, or of another verification: it proves nothing. The forwarder says it aloud.
         return None if taken is None else Answer(*taken)
+
+
+def new_answers(register: Register, keys: HomeKeys, topic: ReceiptLog) -> AnswerLog:
+    """The answers to one conversation, which nobody else can read: its id and its key are new."""
+    reader = AnswerReader(key=os.urandom(KEY_BYTES), lane=register.lane, verification=str(uuid.uuid4()))
+    return AnswerLog(topic=topic, keys=keys, lane=register.lane, reader=reader, clock=time.monotonic)

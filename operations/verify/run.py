@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,13 +12,12 @@ from typing import Any, Final
 import psycopg
 
 from data_embassy.config import Register, Site, Source
-from data_embassy.envelope.answer import KEY_BYTES, AnswerReader
 from data_embassy.errors import ConfigError, ContractError
 from data_embassy.kafka import client_settings
 from data_embassy.keys import load_home_keys
 from data_embassy.postgres import Connection, connect
 from data_embassy.verifications import keep_report
-from operations.verify.answerlog import AnswerLog
+from operations.verify.answerlog import AnswerLog, new_answers
 from operations.verify.attempt import Asked, Attempt, Outcome
 from operations.verify.errors import AttemptLost, NeverStill, NotPrepared
 from operations.verify.model import Report, TableReport
@@ -100,20 +97,14 @@ def verify(
     if site.role != "home" or site.link is None or register.source is None:
         raise ContractError(f"{register.name} has no source at this site", remedy="run this at home")
     keys = load_home_keys(site.keys)
-    verification, answer_key = str(uuid.uuid4()), os.urandom(KEY_BYTES)
     started, began = dt.datetime.now(dt.UTC), time.monotonic()
     with (
         connect(register.source.capture, application_name="data-embassy verify", autocommit=True) as look,
         closing(LogReader(client_settings(site.link), register.receipts_topic)) as topic,
     ):
         _check(look, register)
-        answers = AnswerLog(
-            topic=topic,
-            keys=keys,
-            lane=register.lane,
-            reader=AnswerReader(key=answer_key, lane=register.lane, verification=verification),
-            clock=time.monotonic,
-        )
+        answers = new_answers(register, keys, topic)
+        verification = answers.reader.verification
         gathered, last = _attempts(register.source, look, answers, options=chosen, tell=tell)
         assert gathered.first is not None
         report = Report(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,8 +16,7 @@ from psycopg import sql
 from consumers.supervise import RegisterReceiver, Surroundings
 from consumers.verify.answers import AnswerSender
 from data_embassy.config import Register
-from data_embassy.envelope.answer import KEY_BYTES, AnswerReader
-from operations.verify.answerlog import AnswerLog
+from operations.verify.answerlog import new_answers
 from pipelines.snapshot import Options, take, take_snapshot
 from pipelines.snapshot.words import Taken
 from schemas.records import ORIGIN_SNAPSHOT, RecordKey, decode, encode
@@ -68,13 +66,7 @@ class Healing:
         """Take the next generation."""
         topic = MemoryReceipts()
         topic.receipts = self.embassy.receipts.setdefault(self.register.lane, [])
-        answers = AnswerLog(
-            topic=topic,
-            keys=self.embassy.sites.home,
-            lane=self.register.lane,
-            reader=AnswerReader(key=secrets.token_bytes(KEY_BYTES), lane=self.register.lane, verification="heal"),
-            clock=time.monotonic,
-        )
+        answers = new_answers(self.register, self.embassy.sites.home, topic)
         self.asked = 0
         return take_snapshot(
             self.home.site,
