@@ -27,7 +27,7 @@ class Reader:
         self._used.add((table, name))
         where = self.data.get(table, {}) if table else self.data
         value = where.get(name, default) if isinstance(where, dict) else default
-        label = f"{table}.{name}" if table else name
+        label = _label(table, name)
         first = kind if isinstance(kind, type) else kind[0]
         if value is None and required:
             self.problems.append(f"{self.path}: {label} is missing")
@@ -50,18 +50,17 @@ class Reader:
     def number(self, table: str, name: str, default: int | None, low: int, high: int) -> int:
         """A number within bounds."""
         value: int = self._value(table, name, int, default, required=True)
-        if not low <= value <= high and (table, name) in self._used:
-            label = f"{table}.{name}" if table else name
-            self.problems.append(f"{self.path}: {label} must lie between {low} and {high}")
-        return value
+        return self._bounded(table, name, value, low, high)
 
     def limit(self, table: str, name: str, low: int, high: int) -> int | None:
         """A number within bounds, None when it is not there."""
-        return (
-            None
-            if self._value(table, name, int, None, required=False) is None
-            else self.number(table, name, None, low, high)
-        )
+        value: int | None = self._value(table, name, int, None, required=False)
+        return None if value is None else self._bounded(table, name, value, low, high)
+
+    def _bounded(self, table: str, name: str, value: int, low: int, high: int) -> int:
+        if not low <= value <= high:
+            self.problems.append(f"{self.path}: {_label(table, name)} must lie between {low} and {high}")
+        return value
 
     def degrees(self, table: str, name: str, most: int) -> float | None:
         """An angle between `-most` and `most`, None when it is not there."""
@@ -75,7 +74,7 @@ class Reader:
         """A list of texts, None when it is not there."""
         value = self._value(table, name, list, None, required=False)
         if value is not None and not all(isinstance(one, str) for one in value):
-            self.problems.append(f"{self.path}: {f'{table}.{name}' if table else name} must be a list of texts")
+            self.problems.append(f"{self.path}: {_label(table, name)} must be a list of texts")
             return None
         return None if value is None else tuple(value)
 
@@ -99,3 +98,7 @@ class Reader:
             for name in content:
                 if (table, name) not in self._used:
                     self.problems.append(f"{self.path}: unknown setting {table}.{name}")
+
+
+def _label(table: str, name: str) -> str:
+    return f"{table}.{name}" if table else name
