@@ -7,7 +7,6 @@ not understood stops this register alone. Everything else is a fault of the proc
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final
@@ -48,9 +47,7 @@ class LookAgain(Exception):
 class Session:
     """Forwards one register. `run` does all the work; the other methods are called between its steps."""
 
-    def __init__(
-        self, register: Register, ports: Ports, limits: Limits = LIMITS, *, precedence: Precedence | None = None
-    ) -> None:
+    def __init__(self, register: Register, ports: Ports, limits: Limits = LIMITS, *, precedence: Precedence) -> None:
         self.register = register
         self.state = State.OPENING
         self.reading = object()
@@ -62,7 +59,7 @@ class Session:
         self._collector = Collector(limits)
         self._numbering = Numbering()
         self._changed = asyncio.Event()
-        self._flight = Flight(register, self._changed.set, precedence or Precedence(clock=time.monotonic))
+        self._flight = Flight(register, self._changed.set, precedence)
         self._retry = asyncio.Event()
         self._failure: Exception | None = None
         self._doubted: int | None = None

@@ -18,6 +18,7 @@ from pipelines.batches import Record
 from pipelines.chunks import Chunk
 from pipelines.numbering import HomeGap, Numbering
 from pipelines.ports import Ports
+from pipelines.precedence import Precedence
 from pipelines.session import LookAgain, Session, State
 from pipelines.stops import StopFiles
 from pipelines.tail import Start
@@ -130,6 +131,7 @@ class World:
                 now=lambda: "2031-01-01T00:00:00+00:00",
                 jitter=lambda: 0.0,
             ),
+            precedence=Precedence(clock=lambda: 0.0),
         )
 
 

@@ -17,6 +17,7 @@ from data_embassy.errors import TransportError
 from pipelines.chunks import Chunk
 from pipelines.opening import Opening, Recognition
 from pipelines.ports import Ports
+from pipelines.precedence import Precedence
 from pipelines.session import Session, State
 from pipelines.stops import Stop, StopFiles
 from pipelines.tail import Bounds, Start
@@ -139,7 +140,7 @@ class Forwarder:
         self._home, self._random = home, home.random
         self.stops = MemoryStops()
         self._place = 0
-        self.session = Session(REGISTER, self._ports())
+        self.session = Session(REGISTER, self._ports(), precedence=Precedence(clock=lambda: 0.0))
         self._tasks = [asyncio.create_task(self.session.run()), asyncio.create_task(self._read())]
 
     async def kill(self) -> None:
