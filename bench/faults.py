@@ -162,12 +162,19 @@ def _restart(scene: Scene, rng: Random) -> None:
     scene.system.restart(rng.choice(EVERYTHING))
 
 
-def _freeze(name: str, scene: Scene, rng: Random) -> None:
+@contextmanager
+def _still(scene: Scene, name: str) -> Iterator[None]:
+    """A process stands still meanwhile."""
     scene.system.kill(name, signal.SIGSTOP)
     try:
-        time.sleep(_length(rng))  # The fault itself has a length.
+        yield
     finally:
         scene.system.kill(name, signal.SIGCONT)
+
+
+def _freeze(name: str, scene: Scene, rng: Random) -> None:
+    with _still(scene, name):
+        time.sleep(_length(rng))  # The fault itself has a length.
 
 
 def _cut(scene: Scene, rng: Random, *, is_silent: bool = False, seconds: float | None = None) -> None:
@@ -244,11 +251,8 @@ def _zombie_forwarder(scene: Scene, rng: Random) -> None:
     """The first one stands still until the second has taken over, then goes on."""
     with scene.second("forward"):
         time.sleep(5)
-        scene.system.kill("forward", signal.SIGSTOP)
-        try:
+        with _still(scene, "forward"):
             scene.registers.wait_arrived()
-        finally:
-            scene.system.kill("forward", signal.SIGCONT)
         time.sleep(_length(rng))
 
 
@@ -264,12 +268,9 @@ def _zombie_receiver(scene: Scene, rng: Random) -> None:
     """The first one stands still and loses its sessions; the second one takes over; then the first one goes on."""
     with scene.second("receive"):
         time.sleep(5)
-        scene.system.kill("receive", signal.SIGSTOP)
-        try:
+        with _still(scene, "receive"):
             _end_receiver_sessions(scene, rng)
             scene.registers.wait_arrived()
-        finally:
-            scene.system.kill("receive", signal.SIGCONT)
         time.sleep(_length(rng))
 
 

@@ -23,7 +23,6 @@ from tests.support.sizes import (
     WAIT_SECONDS_MAX,
     Use,
     arrive,
-    equal,
     make_register,
     measured,
     run,
@@ -61,7 +60,7 @@ def transaction(system: LocalSystem, rows: int) -> FIGURES:
         made[what] |= shown(use)
         print(json.dumps({what: made[what]}), flush=True)
     run(registers, NAME, ROWS.format(first=1, last=1000))
-    made["compared"] = equal(registers)
+    made["compared"] = registers.assert_equal()
     return made
 
 
@@ -79,7 +78,7 @@ def huge(system: LocalSystem, rows: int) -> FIGURES:
         seconds = arrive(registers, seconds=4 * WAIT_SECONDS_MAX)
     made = {"rows": rows, "home_seconds": round(home), "then_seconds": round(seconds)} | shown(use)
     print(json.dumps(made), flush=True)
-    return made | {"compared": equal(registers)}
+    return made | {"compared": registers.assert_equal()}
 
 
 def wide(system: LocalSystem, rows: int) -> FIGURES:
@@ -90,7 +89,7 @@ def wide(system: LocalSystem, rows: int) -> FIGURES:
     with measured(system, use, "forward", "receive", CONNECT):
         run(registers, NAME, f"INSERT INTO ledger SELECT g, '', '', 0, now(), {filler}, 0 FROM generate_series(1, {rows}) g")  # fmt: skip  # noqa: E501
         seconds = arrive(registers)
-    return {"rows": rows, "then_seconds": round(seconds, 1), "compared": equal(registers)} | shown(use)
+    return {"rows": rows, "then_seconds": round(seconds, 1), "compared": registers.assert_equal()} | shown(use)
 
 
 def many(first: int, count: int, size: int) -> str:
@@ -124,7 +123,7 @@ def values(system: LocalSystem) -> FIGURES:
     with psycopg.connect(registers.home_dsn(NAME)) as home, psycopg.connect(registers.standby_dsn(NAME)) as standby:
         assert home.execute(digests).fetchall() == standby.execute(digests).fetchall()
     run(registers, NAME, "DELETE FROM scan WHERE id > 400")
-    made["compared"] = equal(registers)
+    made["compared"] = registers.assert_equal()
     return made
 
 
@@ -153,7 +152,7 @@ def backlog(system: LocalSystem, changes: int) -> FIGURES:
         "catch_up_seconds": round(seconds), "changes_per_second": round(changes / seconds),
     } | shown(use)  # fmt: skip
     print(json.dumps(made), flush=True)
-    made["compared"] = equal(registers)
+    made["compared"] = registers.assert_equal()
     return made
 
 
@@ -199,7 +198,7 @@ def tables(system: LocalSystem, count: int) -> FIGURES:
     began = time.monotonic()
     system.restart("forward", "receive")
     made["restart_to_level_seconds"] = round(time.monotonic() - began + arrive(registers), 1)
-    made["compared"] = equal(registers)
+    made["compared"] = registers.assert_equal()
     return made
 
 
@@ -239,7 +238,7 @@ def many_registers(system: LocalSystem, count: int) -> FIGURES:
         made["all catch up"] = {"then_seconds": round(arrive(every), 1)}
     made["all catch up"] |= shown({"receive": use["receive"]})
     print(json.dumps(made["all catch up"]), flush=True)
-    made["compared"] = equal(every)
+    made["compared"] = every.assert_equal()
     return made
 
 

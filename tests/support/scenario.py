@@ -100,7 +100,7 @@ class Registers:
             return None if row is None or row[0] is None else float(row[0])
         return None
 
-    def wait_arrived(self, since: float | None = None) -> float:
+    def wait_arrived(self, since: float | None = None, *, seconds: float = WAIT_SECONDS_MAX) -> float:
         """Wait until what is written from now on (or from a time on) arrived in every standby; how long it took."""
         began = time.time() if since is None else since
 
@@ -108,7 +108,7 @@ class Registers:
             return all((lag := self.lag(name)) is not None and time.time() - lag > began for name in self.names)
 
         return wait_for(has_arrived, lambda: f"nothing arrives: { {name: self.lag(name) for name in self.names} }; "
-                        f"{self.trouble()}")  # fmt: skip
+                        f"{self.trouble()}", seconds=seconds)  # fmt: skip
 
     def wait_level(self, *names: str, lag: float = LEVEL_SECONDS) -> float:
         """Wait until these standbys (all, without names) are at most this far behind."""

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from deploy.local.system import LocalSystem
-from tests.support.scenario import Registers, wait_for
+from tests.support.scenario import Registers
 
 RECEIVE_MB_MAX: Final = 400
 FORWARD_MB_MAX: Final = 250
@@ -121,21 +121,5 @@ def shown(use: dict[str, Use]) -> dict[str, Any]:
 
 
 def arrive(registers: Registers, *, seconds: float = WAIT_SECONDS_MAX) -> float:
-    """Seconds until what was written before arrives."""
-    began = time.time()
-
-    def is_there() -> bool:
-        return all((lag := registers.lag(name)) is not None and time.time() - lag > began for name in registers.names)
-
-    return wait_for(is_there, registers.trouble, seconds=seconds)
-
-
-def equal(registers: Registers) -> int:
-    """Rows that were compared as text, all equal."""
-    rows = 0
-    for name in registers.names:
-        found = registers.compare(name)
-        assert found.equal, found.differences
-        rows += found.rows
-    assert registers.stops() == {}
-    return rows
+    """Seconds until what was written before arrives, for which much may be written."""
+    return registers.wait_arrived(seconds=seconds)
