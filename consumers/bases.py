@@ -23,8 +23,7 @@ from consumers.verify.asked import Asker
 from data_embassy.config import Postgres
 from data_embassy.postgres import Connection, connect
 from schemas.content import Content, Moved, begin_snapshot
-from schemas.digest import quote
-from schemas.ranges import condition
+from schemas.ranges import condition, copy_rows_sql
 
 _CHUNK_BYTES: Final = 1 << 20
 _SESSION: Final = (
@@ -155,9 +154,7 @@ class StandbyBases:
 
 
 def _copy(connection: Connection, kept: Kept, where: str, write: Sink) -> None:
-    names = ", ".join(f"t.{quote(column)}" for column in kept.columns)
-    table = f"{quote(kept.relation_schema)}.{quote(kept.relation_name)}"
-    query = f"COPY (SELECT {names} FROM ONLY {table} AS t{f' WHERE {where}' if where else ''}) TO STDOUT"  # noqa: S608
+    query = copy_rows_sql(kept.relation_schema, kept.relation_name, kept.columns, where)
     gathered: list[bytes] = []
     size = 0
     with connection.cursor().copy(query.encode()) as copy:

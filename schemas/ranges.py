@@ -121,6 +121,14 @@ def condition(key: Sequence[KeyColumn], within: KeyRange) -> str:
     return " AND ".join(parts)
 
 
+def copy_rows_sql(relation_schema: str, relation_name: str, columns: Sequence[str], where: str) -> str:
+    """COPY of a table's rows under a condition on `t`, empty for all of them; children are tables of their own."""
+    names = ", ".join(f"t.{quote(column)}" for column in columns)
+    condition = f" WHERE {where}" if where else ""
+    table = f"{quote(relation_schema)}.{quote(relation_name)}"
+    return f"COPY (SELECT {names} FROM ONLY {table} AS t{condition}) TO STDOUT"  # noqa: S608 (quoted)
+
+
 def bucket(key: Sequence[KeyColumn], bounds: Sequence[tuple[str, ...]]) -> str:
     """Expression on `t`: the number of the part between `bounds` that a row belongs to, by halving."""
 

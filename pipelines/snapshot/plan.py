@@ -67,13 +67,6 @@ def copy_sql(piece: Range) -> str:
     return f"COPY (SELECT {columns} FROM ONLY {piece.table.quoted}{where}) TO STDOUT"  # noqa: S608 (quoted)
 
 
-def copy_where_sql(table: Table, where: str) -> str:
-    """COPY of the rows under a condition on `t`; empty for all of them."""
-    columns = ", ".join(f"t.{quote(column)}" for column in table.columns)
-    condition = f" WHERE {where}" if where else ""
-    return f"COPY (SELECT {columns} FROM ONLY {table.quoted} AS t{condition}) TO STDOUT"  # noqa: S608 (quoted)
-
-
 def chunks(rows: Iterable[bytes], *, target: int = CHUNK_BYTES) -> Iterator[tuple[bytes, int]]:
     """Join rows of COPY text into chunks of about `target` bytes; a wider row goes alone. Yields (data, rows)."""
     gathered: list[bytes] = []

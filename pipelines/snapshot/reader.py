@@ -22,9 +22,10 @@ from psycopg import sql
 from data_embassy.errors import TransportError
 from data_embassy.postgres import Connection
 from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
-from pipelines.snapshot.plan import CHUNK_BYTES_MAX, Range, Table, chunks, copy_sql, copy_where_sql, ranges
+from pipelines.snapshot.plan import CHUNK_BYTES_MAX, Range, Table, chunks, copy_sql, ranges
 from pipelines.snapshot.source import import_snapshot
 from schemas.digest import digest_sql
+from schemas.ranges import copy_rows_sql
 
 WORKERS: Final = 2
 _CHUNKS_WAITING_MAX: Final = 8
@@ -61,7 +62,8 @@ def copy_where(session: Connection, table: Table, where: str) -> Iterator[bytes]
         # Back to a savepoint: the table's lock does not last.
         with session.transaction(force_rollback=True):
             _lock(session, table)
-            with session.cursor().copy(copy_where_sql(table, where).encode()) as copy:
+            query = copy_rows_sql(table.relation_schema, table.relation_name, table.columns, where)
+            with session.cursor().copy(query.encode()) as copy:
                 yield from map(bytes, copy)
     except psycopg.Error as error:
         raise _explained(error) from error
