@@ -15,6 +15,11 @@ STATES: Final = ("live", "loading", "empty", "paused", "stopped", "waiting", "do
 an operator. stopped: stands still with a cause that somebody must clear. waiting: a service is away, goes on by
 itself. down: nobody works on it. unknown: the other site has not said anything yet."""
 
+HOPS: Final = ("capture", "home_topic", "seal", "link", "verify", "apply")
+"""The way of a pulse, in this order. capture: from the register's commit to the home broker. home_topic: until the
+forwarder took it. seal: until its envelope was handed to the link. link: until the embassy fetched it. verify: until it
+was opened and decoded. apply: until its commit on the standby."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
@@ -38,6 +43,10 @@ class Backlog:
     """Envelopes on the lane behind the position."""
     slot_bytes: int | None = None
     """Log that the register keeps for its slot."""
+    bytes: int | None = None
+    """Sealed bytes that wait: at home for the link, at the embassy to be applied."""
+    transactions: int | None = None
+    """Source transactions that wait to be applied, an estimate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +73,9 @@ class RegisterStatus:
     """One of STATES."""
     lag_seconds: float | None = None
     """The embassy's clock minus the newest applied pulse; at home as of the newest receipt."""
+    hops: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of the newest applied pulse on each of HOPS that this site knows; all of them together are its lag when
+    it was applied. Empty when unknown."""
     is_lag_trusted: bool | None = None
     """False beyond 1 s of clock offset; None while the offset is not known well enough."""
     clock_offset_seconds: float | None = None
@@ -94,7 +106,11 @@ class RegisterStatus:
     is_held: bool | None = None
     """True while registers of higher tiers have the link; None at the embassy."""
     level_in_seconds: float | None = None
-    """About when it will be level, by what the link carries; None where that cannot be said."""
+    """About when it will be level: at home by what the link carries, at the embassy by what is applied; None where that
+    cannot be said."""
+    runs_out_seconds: Mapping[str, float] = field(default_factory=dict)
+    """What loses data first if nothing changes: "slot", "home" or "lane" (the topics' retention), and in how many
+    seconds; without those that have no limit or do not grow."""
 
     @property
     def generation(self) -> int | None:

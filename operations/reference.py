@@ -18,9 +18,13 @@ _HEAD = "<!-- Generated from the code by `make docs`; a test compares it. -->\n"
 def metrics_page() -> str:
     """Every metric of `data_embassy/metrics.py`: name, type, labels, help."""
     lines = [_HEAD, "# Metrics\n", "Each process serves `/metrics` on the loopback port of its site's `[metrics]`.\n"]
-    lines += ["| name | type | labels | meaning |", "|---|---|---|---|"]
-    for name, kind, labels, meaning in metrics.definitions():
-        lines.append(f"| `{name}` | {kind} | {', '.join(labels)} | {meaning} |")
+    lines += ["| name | type | unit | labels | meaning |", "|---|---|---|---|---|"]
+    for one in metrics.definitions():
+        lines.append(f"| `{one.name}` | {one.kind} | {one.unit} | {', '.join(one.labels)} | {one.meaning} |")
+    lines += ["", "Values of labels:", ""]
+    for label, values in metrics.LABELS.items():
+        if values is not None:
+            lines.append(f"- `{label}`: {', '.join(values)}")
     return "\n".join(lines) + "\n"
 
 
