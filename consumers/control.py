@@ -15,6 +15,7 @@ from psycopg import sql
 
 from consumers.beginnings import GenerationBegan
 from consumers.control_tables import TABLES
+from consumers.history.tables import HISTORY_TABLES
 from consumers.stops import Stop
 from data_embassy.config import Postgres
 from data_embassy.errors import DataEmbassyError, TransportError
@@ -69,6 +70,7 @@ class Control:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_SPACE,))
             connection.execute(TABLES)
+            connection.execute(HISTORY_TABLES)
         return cls(connection, target)
 
     def close(self) -> None:

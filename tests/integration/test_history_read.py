@@ -1,0 +1,67 @@
+"""What the history answers, on a real control database."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from consumers.control import Control
+from consumers.history.read import events, samples
+from tests.support.receiving import new_embassy
+from tests.support.system import PlainPostgres
+
+NOON = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)
+
+
+def after(seconds: float) -> dt.datetime:
+    return NOON + dt.timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def control(postgres: PlainPostgres, tmp_path: Path) -> Iterator[Control]:
+    embassy = new_embassy("127.0.0.1:1", postgres, tmp_path)
+    with closing(Control.open(embassy.postgres, role="test")) as opened:
+        yield opened
+
+
+def add(control: Control, at: float, lag: float | None, *, table: str = "lag_samples") -> None:
+    control.connection.execute(
+        f"INSERT INTO public.{table} VALUES ('land', %s, 5, 5, 5, %s, %s, '{{1,NULL,0.5}}', 7, 0, 10, 'live')",
+        (after(at), lag, after(at)),
+    )
+
+
+def test_each_part_of_a_chart_keeps_its_worst_lag(control: Control):
+    for second, lag in ((5, 1.0), (10, 9.0), (15, None), (20, 2.0), (25, 1.0), (40, None)):
+        add(control, second, lag)
+    add(control, 2, 3.0, table="lag_minutes")
+    found = samples(control, "land", since=NOON, until=after(40), points_max=4)
+    assert [(one.at, one.lag_seconds) for one in found] == [
+        (after(10), 9.0),
+        (after(20), 2.0),
+        (after(25), 1.0),
+        (after(40), None),
+    ]
+    assert found[0].hops == {"capture": 1.0, "seal": 0.5}
+    assert samples(control, "other", since=NOON, until=after(40), points_max=4) == []
+
+
+def test_events_that_still_last_are_of_every_later_period(control: Control):
+    add_event = (
+        "INSERT INTO public.history (register, at, event, detail, subject, ended_at)"
+        " VALUES ('land', %s, %s, '', %s, %s)"
+    )
+    for row in (
+        (after(0), "stop", "land", after(5)),
+        (after(1), "outage", "land", None),
+        (after(2), "generation", None, None),
+        (after(3), "stop", "land", after(50)),
+        (after(60), "go on", None, None),
+    ):
+        control.connection.execute(add_event, row)
+    found = events(control, "land", since=after(20), until=after(100), limit=10)
+    assert [(one.kind, one.at) for one in found] == [("stop", after(3)), ("outage", after(1))]
+    assert events(control, None, since=NOON, until=after(100), limit=1)[0].kind == "stop"
+    assert events(control, "other", since=NOON, until=after(100), limit=10) == []
