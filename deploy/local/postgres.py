@@ -23,9 +23,9 @@ class PostgresServer:
     port: int
     password: str
 
-    def dsn(self, database: str = SUPERUSER) -> str:
-        """Connection URI of the superuser."""
-        return f"postgresql://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
+    def dsn(self, database: str = SUPERUSER, *, user: str = SUPERUSER, password: str | None = None) -> str:
+        """Connection URI of the superuser, or of another user with its password."""
+        return f"postgresql://{user}:{password or self.password}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
 
     @property
     def data(self) -> Path:

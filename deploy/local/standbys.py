@@ -19,6 +19,7 @@ from deploy.local.layout import Layout, password
 from deploy.local.services import LINK_PRINCIPAL, embassy_postgres
 from deploy.local.sites import CONTROL_DATABASE, STANDBY_ROLE
 
+AUDITOR_ROLE = "auditor"
 ACL_SECONDS_MAX = 30
 _WAYS = {
     "lane.": (AclOperation.DESCRIBE, AclOperation.WRITE, AclOperation.READ),
@@ -51,6 +52,20 @@ def make_standby_role(connection: psycopg.Connection[tuple[Any, ...]], name: str
     )
     connection.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(role))
     connection.execute(sql.SQL("GRANT pg_signal_backend TO {}").format(role))
+
+
+def auditor_dsn(layout: Layout, register: str) -> str:
+    """Connection URI for who may read every row of a standby and write none; the role is made on first use."""
+    server, role = embassy_postgres(layout), sql.Identifier(AUDITOR_ROLE)
+    secret = password(layout.operator / AUDITOR_ROLE)
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (AUDITOR_ROLE,)).fetchone():
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN BYPASSRLS IN ROLE pg_read_all_data PASSWORD {}").format(
+                    role, sql.Literal(secret)
+                )
+            )
+    return server.dsn(register, user=AUDITOR_ROLE, password=secret)
 
 
 def grant_link(layout: Layout) -> None:
