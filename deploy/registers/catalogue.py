@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from deploy.registers import court, land, population, taxable, treasury
+from deploy.registers import court, identity, land, pension, population, taxable, treasury
 from deploy.registers.reference import Reference
 
 _ALL: Final = (
     court.REFERENCE,
+    identity.REFERENCE,
     land.REFERENCE,
+    pension.REFERENCE,
     population.REFERENCE,
     taxable.REFERENCE,
     treasury.REFERENCE,
