@@ -58,6 +58,13 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "metrics.forward": "Loopback port of the forwarder's metrics; 0 serves none.",
         "metrics.pulse": "Loopback port of the pulse's metrics; 0 serves none.",
         "metrics.receive": "Loopback port of the receiver's metrics; 0 serves none.",
+        "page.bind": "Address of the status page; beyond loopback it needs TLS, and a token or client certificates.",
+        "page.port": "Port of the status page.",
+        "page.hosts": "Names under which browsers reach the page, beside `localhost` and loopback addresses.",
+        "page.token_file": "File of mode 0600 with the token that the page asks for, as a password.",
+        "page.cert_file": "The page's certificate.",
+        "page.key_file": "Its key, mode 0600.",
+        "page.client_ca_file": "CA of the certificates that the page asks of browsers.",
     },
     "registers/NAME.toml": {
         "lane": "The lane's id: 16 lower-case hex digits, the same at both sites; says nothing about the register.",

@@ -131,6 +131,21 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Where the status page listens, and what it asks of who looks."""
+
+    bind: str = "127.0.0.1"
+    port: int = 8440
+    hosts: tuple[str, ...] = ()
+    """Names under which it is reached, beside those of this machine's loopback address."""
+    token: PasswordFile | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    client_ca_file: Path | None = None
+    """Whose certificates a browser must show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Everything a process of this site may know."""
 
@@ -144,6 +159,7 @@ class Site:
     link: Link | None
     postgres: Postgres | None
     metrics: Metrics
+    page: Page = Page()
     place: Place | None = None
     registers: Mapping[str, Register]
     """Those whose contracts can be used."""

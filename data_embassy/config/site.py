@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from data_embassy.config.contract import read_contracts
-from data_embassy.config.model import Broker, Connect, Link, Metrics, Place, Postgres, Site
+from data_embassy.config.model import Broker, Connect, Link, Metrics, Page, Place, Postgres, Site
 from data_embassy.config.reader import Reader
 from data_embassy.config.secret import REMEDY
 from data_embassy.errors import ConfigError
@@ -53,6 +53,7 @@ def _load(folder: Path, *, tolerates_contracts: bool) -> Site:
             pulse=reader.number("metrics", "pulse", 0, 0, 65535),
             receive=reader.number("metrics", "receive", 0, 0, 65535),
         ),
+        page=_load_page(reader),
         place=_place(reader.degrees("site", "latitude", 90), reader.degrees("site", "longitude", 180), problems),
         registers=registers,
         faults=faults,
@@ -63,6 +64,18 @@ def _load(folder: Path, *, tolerates_contracts: bool) -> Site:
         lines = "\n  ".join([*problems, *texts])
         raise ConfigError(f"the configuration cannot be used:\n  {lines}", remedy=REMEDY)
     return site
+
+
+def _load_page(reader: Reader) -> Page:
+    return Page(
+        bind=reader.text("page", "bind", "127.0.0.1"),
+        port=reader.number("page", "port", 8440, 1, 65535),
+        hosts=reader.texts("page", "hosts") or (),
+        token=reader.password("page", "token_file"),
+        cert_file=reader.file("page", "cert_file"),
+        key_file=reader.file("page", "key_file"),
+        client_ca_file=reader.file("page", "client_ca_file"),
+    )
 
 
 def _load_link(reader: Reader) -> Link:

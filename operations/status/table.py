@@ -41,12 +41,12 @@ def _line(one: RegisterStatus, name_width: int, *, is_colored: bool) -> str:
     position = "-" if one.position is None else f"{one.position.commit_lsn} generation {one.position.generation}"
     backlog = _backlog(one)
     return (
-        f"{_lag(one):>8} {one.register:<{name_width}} {state} {backlog:>9} {_duration(one.age_seconds):>6}  {position}"
+        f"{_lag(one):>8} {one.register:<{name_width}} {state} {backlog:>9} {duration(one.age_seconds):>6}  {position}"
     )
 
 
 def _lag(one: RegisterStatus) -> str:
-    return _duration(one.lag_seconds) + ("?" if one.lag_seconds is not None and one.is_lag_trusted is False else "")
+    return duration(one.lag_seconds) + ("?" if one.lag_seconds is not None and one.is_lag_trusted is False else "")
 
 
 def _backlog(one: RegisterStatus) -> str:
@@ -76,7 +76,7 @@ def _below(one: RegisterStatus) -> Iterator[str]:
 
 def _outlook(one: RegisterStatus) -> Iterator[str]:
     if one.is_objective_met is False:
-        yield f"further behind than the {_duration(one.objective_seconds)} of its objective"
+        yield f"further behind than the {duration(one.objective_seconds)} of its objective"
     if one.is_held:
         yield f"tier {one.tier} waits: the link carries registers of higher tiers first{_level_in(one)}"
     elif one.level_in_seconds is not None and one.level_in_seconds >= _WORTH_SAYING_SECONDS:
@@ -84,7 +84,7 @@ def _outlook(one: RegisterStatus) -> Iterator[str]:
 
 
 def _level_in(one: RegisterStatus) -> str:
-    return "" if one.level_in_seconds is None else f"; level in about {_duration(one.level_in_seconds)}"
+    return "" if one.level_in_seconds is None else f"; level in about {duration(one.level_in_seconds)}"
 
 
 def _remedy(remedy: str | None) -> Iterator[str]:
@@ -114,7 +114,8 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ")
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
+    """Seconds, minutes, hours or days, as few digits as say something; a dash for what is not known."""
     if seconds is None:
         return "-"
     if seconds < 60:
