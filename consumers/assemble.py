@@ -74,6 +74,7 @@ class Assembler:
         self._run, self._n = start.capture_run, start.capture_n
         self._is_suspended = False
         self._joins_run = self._is_before_point = start.capture_run is None
+        self._begin_incarnation = start.incarnation
         self._transactions.is_before_first_begin = self._joins_run
         self._transactions.is_past = not self._joins_run
         self._beginnings = Beginnings(start, latest_snapshot_run)
@@ -226,7 +227,7 @@ class Assembler:
             last_end=transactions.last_end,
             system_identifier=self._system_identifier,
             timeline=self._timeline,
-            is_before_point=self._is_before_point and not transactions.has_ended,
+            is_before_point=not transactions.has_ended and (self._is_before_point or self._is_taken_back),
             is_rewritten=transactions.incarnation != transactions.incarnation_of_end,
         )
         if transactions.discard():
@@ -235,6 +236,14 @@ class Assembler:
         transactions.move_to(self._timeline)
         self._joins_run = transactions.is_before_first_begin = False
         transactions.is_past = marker["confirmed_flush_lsn"] >= transactions.last_end
+
+    @property
+    def _is_taken_back(self) -> bool:
+        """Home's log was rewritten from a place before the generation's begin.
+
+        It may show the generation a marker of before its point then, which it has not met.
+        """
+        return self._joins_run and self._transactions.incarnation > self._begin_incarnation
 
     def _announce(self, value: bytes) -> None:
         record = decode(value)[1]

@@ -529,6 +529,26 @@ def test_only_the_snapshots_own_point_ends_the_time_before_it(first_n, count, is
         feed(target, source.log)
 
 
+@pytest.mark.parametrize(("incarnation", "is_understood"), [(START.incarnation, False), (START.incarnation + 1, True)])
+def test_a_rewritten_log_may_show_a_generation_the_marker_of_before_its_point(incarnation, is_understood):
+    source = SyntheticRegister()
+    source.session(confirmed=0, insert_lsn=5)
+    lsn = source.commit(insert(1, "a"))
+    assert lsn > START.last_end
+    target = assembler()
+    own = snapshot_run(START.generation, START.attempt)
+    target.feed(
+        incarnation=START.incarnation, lane_offset=0, first_offset=9, runs=[Run(ORIGIN_SNAPSHOT, own, 2, 1)],
+        values=[b"x"],
+    )  # fmt: skip
+    if is_understood:
+        feed(target, source.log, incarnation=incarnation)
+        assert lsns(target) == [lsn]
+    else:
+        with pytest.raises(refusals.RegisterWentBack):
+            feed(target, source.log, incarnation=incarnation)
+
+
 def test_many_registers_share_what_a_few_may_hold():
     alone, one_of_twenty = Limits.of_one_of(1), Limits.of_one_of(20)
     assert alone == Limits.of_one_of(3) == Limits()

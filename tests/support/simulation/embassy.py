@@ -20,6 +20,7 @@ from consumers.reader import Reader
 from consumers.sequence import Sequence as HomeSequence
 from consumers.transactions import Limits, RereadNeeded
 from data_embassy.envelope import LaneOpener
+from data_embassy.envelope.header import Header
 from data_embassy.envelope.layout import Parts
 from data_embassy.errors import DataEmbassyError
 from schemas.records import ORIGIN_SNAPSHOT, ChangeSchema, decode, split_snapshot_run
@@ -34,18 +35,32 @@ LIMITS = (
 )
 
 
-class Opener(LaneOpener):
-    """Opens as a receiver that just started, but remembers which envelopes were verified: the histories are many."""
+@dataclass
+class Seen:
+    """What openers of one history verified and unwrapped."""
 
-    def __init__(self, sites: Sites, verified: dict[bytes, Parts]) -> None:
+    verified: dict[bytes, Parts] = field(default_factory=dict)
+    unwrapped: dict[bytes, bytes] = field(default_factory=dict)
+
+
+class Opener(LaneOpener):
+    """Opens as a receiver that just started, but does asymmetric cryptography once for each envelope of a history."""
+
+    def __init__(self, sites: Sites, seen: Seen) -> None:
         super().__init__(lane=LANE, keys=sites.embassy)
-        self._seen = verified
+        self._seen = seen
 
     def _verified_parts(self, envelope: bytes) -> Parts:
-        parts = self._seen.get(envelope)
+        parts = self._seen.verified.get(envelope)
         if parts is None:
-            parts = self._seen[envelope] = super()._verified_parts(envelope)
+            parts = self._seen.verified[envelope] = super()._verified_parts(envelope)
         return parts
+
+    def _unwrap(self, header: Header) -> bytes:
+        data_key = self._seen.unwrapped.get(header.epoch)
+        if data_key is None:
+            data_key = self._seen.unwrapped[header.epoch] = super()._unwrap(header)
+        return data_key
 
 
 class Crash(Exception):
@@ -85,7 +100,7 @@ class Embassy:
         self._limits = random.choice(LIMITS)
         self._began: dict[int, GenerationBegan] = {}
         self._certain: set[int] = set()
-        self._verified: dict[bytes, Parts] = {}
+        self._seen = Seen()
         self.live: Standby | None = None
         self.stop: DataEmbassyError | None = None
 
@@ -146,7 +161,7 @@ class Embassy:
         writer.take_all(assembler)
 
     def _opener(self) -> Opener:
-        return Opener(self._sites, self._verified)
+        return Opener(self._sites, self._seen)
 
     def _fetch(self, lane_offset: int) -> bytes:
         envelopes = self._lane.envelopes

@@ -77,7 +77,9 @@ class MemoryOutput:
         self._task = asyncio.create_task(self._deliver())
         self._has_more = asyncio.Event()
 
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None) -> asyncio.Future[int]:
+    def publish(
+        self, topic: str, value: bytes, *, key: bytes | None = None, way: bytes | None = None
+    ) -> asyncio.Future[int]:
         assert topic == REGISTER.lane_topic
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._queue.append((value, future))
@@ -139,7 +141,7 @@ class Forwarder:
     def __init__(self, home: Home) -> None:
         self._home, self._random = home, home.random
         self.stops = MemoryStops()
-        self._place = 0
+        self.place = 0
         self.session = Session(REGISTER, self._ports(), precedence=Precedence(clock=lambda: 0.0))
         self._tasks = [asyncio.create_task(self.session.run()), asyncio.create_task(self._read())]
 
@@ -158,9 +160,14 @@ class Forwarder:
                 task.result()
 
     @property
+    def is_open(self) -> bool:
+        """True when it found its place and forwards."""
+        return self.session.state is State.OPEN
+
+    @property
     def is_level(self) -> bool:
         """True when everything of the home topic was acknowledged by the embassy."""
-        return self.session.state is State.OPEN and self.session.acknowledged_end == self._home.register.log.end
+        return self.is_open and self.session.acknowledged_end == self._home.register.log.end
 
     async def _read(self) -> None:
         log, random = self._home.register.log, self._random
@@ -172,14 +179,14 @@ class Forwarder:
                 held = None
             if not self.session.is_ready:
                 continue
-            if not log.low <= self._place <= log.end:
+            if not log.low <= self.place <= log.end:
                 self.session.lost_place()
                 continue
-            end = min(log.end, self._place + random.choice([1, 2, 7, 40]))
-            records = [(offset, *log.records[offset]) for offset in range(self._place, end)]
+            end = min(log.end, self.place + random.choice([1, 2, 7, 40]))
+            records = [(offset, *log.records[offset]) for offset in range(self.place, end)]
             if records:
                 chunk = Chunk(PARTITION, self.session.reading, records)
-                self._place = end
+                self.place = end
                 if random.random() < 0.05:
                     held = chunk
                 else:
@@ -203,7 +210,7 @@ class Forwarder:
 
         async def seek(offset: int) -> None:
             await asyncio.sleep(0.001)
-            self._place = offset
+            self.place = offset
 
         async def restart(_: Register) -> None:
             home.register.start_task()

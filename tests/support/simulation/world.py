@@ -9,6 +9,8 @@ from functools import cache
 from random import Random
 
 from consumers.position import StandbyPosition
+from data_embassy.envelope.header import Kind
+from data_embassy.envelope.layout import parse
 from tests.support.sealing import Sites, make_sites
 from tests.support.simulation.clock import run_virtually
 from tests.support.simulation.embassy import Embassy
@@ -177,8 +179,15 @@ class World:
     async def lose_home_tail(self) -> None:
         keeps = self.random.random() < 0.8
         self.register.lose_tail(keeps_confirmed=keeps)
-        # Of two forwarders at once one may have sealed what is lost now, and the other what comes in its place.
-        self._may_gap = self._may_gap or not keeps or len(self.forwarders) > 1
+        # One forwarder may have sealed what is lost now, and another, who reads behind it and sees no loss, may seal
+        # what comes in its place.
+        behind = any(one.is_open and one.place < self._sealed_end() for one in self.forwarders)
+        self._may_gap = self._may_gap or not keeps or len(self.forwarders) > 1 or behind
+
+    def _sealed_end(self) -> int:
+        """Home offset behind all that any forwarder sealed and that reached the lane."""
+        headers = [parse(envelope).header for envelope in self.lane.envelopes]
+        return max((one.last_offset + 1 for one in headers if one.kind is Kind.RECORDS), default=0)
 
     async def kill_forwarder(self) -> None:
         if self.forwarders:
