@@ -3,14 +3,16 @@
     python -m tests.support.halves [OPTIONS OF PYTEST ...]
 
 Most of a test's time is waiting for real services, so two at a time nearly halve the run. Each half starts what it
-needs by itself, once. Every line of output says which half it is of. Told to end (SIGTERM, SIGINT), or killed, this
-process makes both halves end, and they leave nothing behind. Returns the worse of both results.
+needs by itself, once. Every line of output says which half it is of; what failed is said once more at the end. Told to
+end (SIGTERM, SIGINT), or killed, this process makes both halves end, and they leave nothing behind. Returns the worse
+of both results.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +25,7 @@ HALVES = ("system", "rest")
 OPTION = "--half"
 _PR_SET_PDEATHSIG = 1
 _OK, _NONE_CHOSEN = 0, 5
+_FROM_LIBRDKAFKA = re.compile(r"%[0-7]\|\d+\.\d+\|")
 
 
 def main(options: Sequence[str]) -> int:
@@ -41,11 +44,14 @@ def main(options: Sequence[str]) -> int:
     # Not before: until now a signal ends this process, and a half ends with its parent.
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    readers = [threading.Thread(target=_tell, args=(half, running[half], began)) for half in HALVES]
+    failed: list[str] = []
+    readers = [threading.Thread(target=_tell, args=(half, running[half], began, failed)) for half in HALVES]
     for reader in readers:
         reader.start()
     for reader in readers:
         reader.join()
+    for line in failed:
+        _say(line)
     return _worst([process.wait() for process in running.values()])
 
 
@@ -71,10 +77,14 @@ def _start(half: str, options: Sequence[str]) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def _tell(half: str, process: subprocess.Popen[str], began: float) -> None:
+def _tell(half: str, process: subprocess.Popen[str], began: float, failed: list[str]) -> None:
     assert process.stdout is not None
     for line in process.stdout:
+        if _FROM_LIBRDKAFKA.match(line):
+            continue  # Clients whose broker the tests ended say so, hundreds of times.
         _say(f"{half:>6} | {line}")
+        if line.startswith(("FAILED ", "ERROR ")):
+            failed.append(line)
     _say(f"{half:>6} | ended with {process.wait()} after {time.monotonic() - began:.0f} s\n")
 
 
