@@ -7,6 +7,7 @@ import io
 import json
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple, Self
 
@@ -78,8 +79,14 @@ def split_snapshot_run(run: int) -> tuple[int, int]:
 
 def avro_crc(schema: dict[str, Any]) -> bytes:
     """CRC-64-AVRO of the Parsing Canonical Form, 8 bytes little-endian, as single-object encoding wants it."""
-    # fastavro renders the 64-bit value in little-endian byte order already (Avro 1.12, "Schema Fingerprints").
-    return bytes.fromhex(avro_fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
+    return _crc(to_parsing_canonical_form(schema))
+
+
+@lru_cache(maxsize=1024)
+def _crc(canonical: str) -> bytes:
+    # fastavro renders the 64-bit value in little-endian byte order already (Avro 1.12, "Schema Fingerprints"). It
+    # goes through the text byte by byte in Python, and every epoch restates all schemas.
+    return bytes.fromhex(avro_fingerprint(canonical, "CRC-64-AVRO"))
 
 
 def _load(name: str) -> dict[str, Any]:
