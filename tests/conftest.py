@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "campaign: long; runs in `make campaign` only (EMBASSY_CAMPAIGN=1)")
     config.addinivalue_line("markers", "clears(*causes): stops a register for these, and its remedy makes it go on")
+    config.addinivalue_line("markers", "crowded: runs behind those who share registers: it leaves many more behind")
     config.addinivalue_line("markers", "last: runs after all others, because it leaves the session's system broken")
 
 
@@ -62,6 +63,8 @@ def _stage(item: pytest.Item) -> int:
     Of its tests those first that bring registers of their own: they may take rights away that the shared ones need.
     """
     if item.get_closest_marker("last"):
+        return 6
+    if item.get_closest_marker("crowded"):
         return 5
     if _uses(item, "registers"):
         return 4

@@ -1,5 +1,9 @@
 """The reference registers that `local up` brings along: their databases, filled, then put under replication."""
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
 import psycopg
 from psycopg import sql
 
@@ -11,8 +15,16 @@ from deploy.registers.catalogue import REGISTERS
 NAMES = ("population", "pgbench")
 """Those that come without being asked for."""
 KNOWN = (*REGISTERS, "pgbench")
+AT_ONCE: Final = 4
+"""Registers that come under replication side by side: much of it is waiting for each other's processes."""
 SEED = 1
 _PGBENCH_TIER = 3
+
+
+def add_references(system: LocalSystem, scales: Mapping[str, float | None]) -> None:
+    """Make, fill and replicate several reference registers, side by side."""
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        list(pool.map(lambda name: add_reference(system, name, scales[name]), scales))
 
 
 def add_reference(system: LocalSystem, name: str, scale: float | None = None) -> None:
@@ -23,7 +35,12 @@ def add_reference(system: LocalSystem, name: str, scale: float | None = None) ->
 
 def replicate_reference(system: LocalSystem, name: str) -> None:
     """Replicate a reference register that is filled; it may be in use meanwhile."""
-    system.add_register(name, tier=REGISTERS[name].tier if name in REGISTERS else _PGBENCH_TIER)
+    if name in REGISTERS:
+        lines = REGISTERS[name].contract.read_text(encoding="utf-8").splitlines(keepends=True)
+        terms = "".join(line for line in lines if not line.startswith("tier ="))
+        system.add_register(name, tier=REGISTERS[name].tier, terms=terms)
+    else:
+        system.add_register(name, tier=_PGBENCH_TIER)
 
 
 def fill_reference(system: LocalSystem, name: str, scale: float | None = None) -> None:

@@ -86,11 +86,11 @@ def write_sites(layout: Layout, *, now: dt.datetime) -> None:
     ensure_certificates(embassy / "tls", home / "tls", now=now)
 
 
-def write_contracts(layout: Layout, *, name: str, database: str, tier: int) -> None:
+def write_contracts(layout: Layout, *, name: str, database: str, tier: int, terms: str = "") -> None:
     """Take a register under contract at both sites, as `embassy register add` does, under one lane by chance.
 
-    A contract that exists is kept. Raises ContractError when it stands for another database, or the name cannot be a
-    register's.
+    `terms`: a contract's text without lane, tier and source. A contract that exists is kept. Raises ContractError when
+    it stands for another database, or the name cannot be a register's.
     """
     home, embassy = (open_site(layout.site(site)) for site in ("home", "embassy"))
     files = {role: home.folder / "secrets" / f"postgres-{role}" for role in ("capture", "pulse")}
@@ -105,6 +105,7 @@ def write_contracts(layout: Layout, *, name: str, database: str, tier: int) -> N
             ),
             passwords={role: PasswordFile(path=file).read() for role, file in files.items()},
             password_files=files,
+            terms=terms,
         ),
     )
-    take(embassy, Asked(name=name, lane=register.lane, tier=register.tier))
+    take(embassy, Asked(name=name, lane=register.lane, tier=register.tier, terms=terms))

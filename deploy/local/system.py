@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import TypedDict
 
 from deploy.local import broker, leftovers, postgres, registers, services, sites
@@ -88,6 +89,7 @@ class LocalSystem:
         self._heaps = heaps or Heaps()
         self._is_apart = is_apart
         self.say = progress
+        self._preparing = Lock()  # The DBA's script is about roles that all registers share.
 
     # -- start and stop ---------------------------------------------------------------------------------------------
 
@@ -153,17 +155,19 @@ class LocalSystem:
 
     # -- registers --------------------------------------------------------------------------------------------------
 
-    def add_register(self, name: str, *, database: str | None = None, tier: int = 1) -> None:
+    def add_register(self, name: str, *, database: str | None = None, tier: int = 1, terms: str = "") -> None:
         """Bring an existing database of home's server under replication: contracts, DBA's part, snapshot, capture.
 
-        Adding a register again is harmless. Raises LocalError with the failed command's last lines.
+        `terms`: what else the contract says, as in a file of it. Adding a register again is harmless, and several may
+        be added at once. Raises LocalError with the failed command's last lines.
         """
         done = self.layout.operator / f"{name}.added"
         if done.exists():
             return
-        sites.write_contracts(self.layout, name=name, database=database or name, tier=tier)
-        self.say(f"{name}: preparing the database")
-        registers.prepare(self.layout, name)
+        with self._preparing:
+            sites.write_contracts(self.layout, name=name, database=database or name, tier=tier, terms=terms)
+            self.say(f"{name}: preparing the database")
+            registers.prepare(self.layout, name)
         self.say(f"{name}: snapshot, then capture")
         registers.command(self.layout, "home", "register", "snapshot", name)
         done.touch()

@@ -41,6 +41,8 @@ class Asked:
     """Where they came from: a file among the site's secrets is named as it is."""
     text: str | None = None
     """A whole contract."""
+    terms: str = ""
+    """What an operator agreed on beside lane, tier and source: text of a contract without these."""
 
 
 def take(site: Site, asked: Asked) -> tuple[Register, bool]:
@@ -91,14 +93,15 @@ def _compose(site: Site, asked: Asked) -> str:
                 f"{asked.name} has no contract here, and its lane was not given",
                 remedy=f"at home: embassy register add {asked.name} prints the line for the embassy",
             )
-        return "\n".join([*lines, f'lane = "{asked.lane}"', f"tier = {asked.tier or 1}", ""])
+        return "\n".join([*lines, f'lane = "{asked.lane}"', f"tier = {asked.tier or 1}", asked.terms])
     if asked.address is None:
         raise ConfigError(
             f"{asked.name} has no contract here, and its source was not given",
             remedy=f"embassy register add {asked.name} --dsn postgresql://HOST:5432/DATABASE --tier 1",
         )
     address = asked.address
-    lines += [f"lane = {_quoted(asked.lane or secrets.token_hex(8))}", f"tier = {asked.tier or 1}", "", "[source]"]
+    lines += [f"lane = {_quoted(asked.lane or secrets.token_hex(8))}", f"tier = {asked.tier or 1}"]
+    lines += [asked.terms, "[source]"]
     lines += [f"host = {_quoted(address.host)}", f"port = {address.port}", f"database = {_quoted(address.database)}"]
     if address.user is not None:
         lines.append(f"capture_user = {_quoted(address.user)}")

@@ -25,7 +25,7 @@ from deploy.local.system import LocalSystem
 from tests.support.scenario import Registers, wait_for
 
 pytestmark = pytest.mark.campaign
-NAME = "cadastre"
+NAME = "parcels"
 ROWS = 100_000
 TABLES = f"""
 CREATE TABLE parcel (id bigint PRIMARY KEY, owner text, area numeric, note text, at timestamptz);

@@ -1,0 +1,59 @@
+"""The ten registers of a state at once: all stream under their workloads, and no standby ever shows a broken rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from deploy.local.auditor import Auditor, auditing
+from deploy.registers.workload import Workload
+from tests.support.scenario import wait_for
+from tests.support.ten_registers import NAMES, at_work, audits, onboard, verify
+
+SCALE = 0.005
+RATE = 3.0
+EVALUATIONS = 2_000
+MOVES = 2
+"""Commits at which every standby is looked at, and transactions in every register, before and after each fault."""
+KILLED = ("receive", "embassy-postgres", "forward")
+
+
+def wait_seen(auditors: Mapping[str, Auditor]) -> None:
+    """Until every check was evaluated at some more commits of every register."""
+    before = {name: audit.positions for name, audit in audits(auditors).items()}
+    wait_for(
+        lambda: all(audit.positions >= before[name] + MOVES for name, audit in audits(auditors).items()),
+        lambda: f"not seen at more commits than {before}: {audits(auditors)}",
+    )
+
+
+def wait_done(works: Mapping[str, Workload]) -> None:
+    """Until people have done more, all of them together."""
+    goal = sum(work.counters().transactions for work in works.values()) + MOVES * len(works)
+    wait_for(lambda: sum(work.counters().transactions for work in works.values()) >= goal, "nobody works")
+
+
+@pytest.mark.crowded
+def test_no_invariant_of_any_register_is_broken_at_its_standby_whatever_dies(system):
+    registers = onboard(system, dict.fromkeys(NAMES, SCALE))
+    with auditing(system, *NAMES) as auditors:
+        with at_work(registers, seed=1, rates=dict.fromkeys(NAMES, RATE)) as works:
+            for name in KILLED:
+                wait_seen(auditors)
+                system.kill(name)
+            wait_seen(auditors)
+            system.link.cut()
+            try:
+                wait_done(works)
+            finally:
+                system.link.mend()
+            wait_seen(auditors)
+            wait_for(
+                lambda: sum(audit.evaluations for audit in audits(auditors).values()) >= EVALUATIONS,
+                lambda: f"too few evaluations: {audits(auditors)}",
+            )
+        assert all(verify(registers).values())
+        found = audits(auditors)
+    assert sum(audit.evaluations for audit in found.values()) >= EVALUATIONS
+    assert registers.stops() == {}
