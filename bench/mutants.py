@@ -17,6 +17,9 @@ _DDL: Final = ("tests/unit/test_ddl_plan.py", "tests/unit/test_ddl_tokens.py")
 _DECODE: Final = ("tests/unit/test_apply_decode.py",)
 _APPLY: Final = ("tests/property/test_apply_random.py", "tests/integration/test_apply_histories.py")
 _SEAL: Final = ("tests/vectors", "tests/unit/test_envelope_seal.py", "tests/property/test_envelope_property.py")
+_PULSE: Final = ("tests/unit/test_receive_parts.py", "tests/unit/test_source_watched.py")
+_OPENING: Final = ("tests/unit/test_forward_opening.py", "tests/property/test_simulation.py")
+_RANGES: Final = ("tests/unit/test_verify_bisect.py", "tests/integration/test_verify_content.py")
 _RECEIPT: Final = ("tests/unit/test_envelope_receipt.py", "tests/vectors")
 
 
@@ -61,7 +64,7 @@ MUTANTS: Final = tuple(
             ("pieces of a transaction that never was stay", "            self._has_to_discard = True\n", ""),
         )),
         ("sessions and numbers", _ASSEMBLER, _ASSEMBLE, (
-            ("a skipped number is ignored", "                self._is_suspended = True\n", ""),
+            ("a skipped number is ignored", "            self._is_suspended = True\n        if", "            pass\n        if"),
             ("an older session still counts", "        elif run < self._run:\n", "        elif run < self._run - 1:\n"),
             ("a session may begin without its marker", "if is_first and prefixes[0] != _SESSION:", "if False:"),
             ("an overlap is trimmed by one too few", "            values = values[seen:]\n",
@@ -125,6 +128,49 @@ MUTANTS: Final = tuple(
         ("schema changes", "consumers/apply/ddl/plan.py", _DDL, (
             ("rows of CREATE TABLE AS come before their table", "place = place if found is None else min(place, found)",
              "pass"),
+        )),
+        ("session markers", _ASSEMBLER, _ASSEMBLE, (
+            ("a marker of before the point passes without a rewriting",
+             "return self._joins_run and self._transactions.incarnation > self._begin_incarnation", "return True"),
+        )),
+        ("pulse", "consumers/checks.py", _PULSE, (
+            ("a skipped beat passes", "if pulse.beat is not None and beat != pulse.beat + 1:", "if False:"),
+            ("a beat that goes back passes", "if pulse.beat is not None and beat <= pulse.beat:", "if False:"),
+            ("a changed publication passes", "    if found is not None:\n        raise _BY_KIND", "    if False:\n        raise _BY_KIND"),
+        )),
+        ("going on", "pipelines/opening.py", _OPENING, (
+            ("the tail is not compared with home", "return records if self.recognition.digest(records) == envelope.digest else None",
+             "return records"),
+            ("envelopes without home's signature count", "                self.unreadable += 1\n", ""),
+        )),
+        ("going on", "pipelines/tail.py", _OPENING, (
+            ("the tail is sealed again", "        next_offset=tail.last_offset + 1,\n        incarnation=tail.incarnation,",
+             "        next_offset=tail.last_offset,\n        incarnation=tail.incarnation,"),
+            ("an incarnation counts less than an offset", "key=lambda envelope: (envelope.incarnation, envelope.last_offset)",
+             "key=lambda envelope: (envelope.last_offset, envelope.incarnation)"),
+            ("records that were trimmed are passed over", "if tail.last_offset < home.end and tail.first_offset < home.low:",
+             "if False:"),
+        )),
+        ("reading", "pipelines/chunks.py", ("tests/unit/test_forward_polls.py", "tests/unit/test_forward_driver.py"), (
+            ("what was read before a seek is handed on", "if self.takers.is_current(partition, readings[partition]):", "if True:"),
+            ("what was let go is not sought again", "                self.takers.missed(partition)\n", "                pass\n"),
+        )),
+        ("tiers", "pipelines/precedence.py", ("tests/unit/test_forward_precedence.py",), (
+            ("the highest tier is held", "        if all(turn.tier <= other.tier for other in self._turns):\n            return None\n", ""),
+            ("a lower tier passes a held one", "if any(other.is_held and other.tier < turn.tier for other in self._turns):", "if False:"),
+            ("what is in flight holds nobody", "return bound if in_flight == 0 else max(0, bound - in_flight)", "return bound"),
+            ("a slow link is never believed", "return max(IN_FLIGHT_BYTES_MIN, int(rate * (QUEUE_SECONDS + (self._round_trip.at(now) or 0.0))))",
+             "return 1 << 30"),
+        )),
+        ("healing", "schemas/ranges.py", _RANGES, (
+            ("a range holds its end", 'parts.append(f"{_row(key)} < {_value(key, within.end)}")',
+             'parts.append(f"{_row(key)} <= {_value(key, within.end)}")'),
+            ("a range lacks its start", 'parts.append(f"{_row(key)} >= {_value(key, within.start)}")',
+             'parts.append(f"{_row(key)} > {_value(key, within.start)}")'),
+            ("a row of a bound counts to the part before", "CASE WHEN {_row(key)} < {_value(key, bounds[middle])}",
+             "CASE WHEN {_row(key)} <= {_value(key, bounds[middle])}"),
+            ("rows behind the last bound are no part", "edges: list[Bound] = [self.start, *bounds, self.end]",
+             "edges: list[Bound] = [self.start, *bounds]"),
         )),
         ("opening", _OPEN, _SEAL, (
             ("the commitment of records is not checked", "        epoch.key.check_commitment(header.commitment)\n", ""),
