@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from deploy.registers import court, identity, land, pension, population, taxable, treasury
+from deploy.registers import court, gazette, identity, land, pension, population, taxable, treasury
 from deploy.registers.reference import Reference
 
 _ALL: Final = (
     court.REFERENCE,
+    gazette.REFERENCE,
     identity.REFERENCE,
     land.REFERENCE,
     pension.REFERENCE,

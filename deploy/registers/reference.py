@@ -14,7 +14,7 @@ from psycopg import Connection
 from deploy.registers import invariants
 from deploy.registers.draws import Action
 from deploy.registers.loading import Load
-from deploy.registers.workload import Workload
+from deploy.registers.workload import Spells, Workload
 
 Fill: TypeAlias = Callable[[Load, float], None]
 """Writes the rows of a register of this scale into its empty tables."""
@@ -24,7 +24,8 @@ Fill: TypeAlias = Callable[[Load, float], None]
 class Reference:
     """One register, found in the folder `deploy/registers/<name>`.
 
-    `purpose` says in a line what it holds. `demo_scale` fits a demo of ten registers on one machine.
+    `purpose` says in a line what it holds. `demo_scale` fits a demo of ten registers on one machine. `spells`: people
+    work in it now and then only.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Reference:
     fill: Fill
     actions: Mapping[Action, int]
     demo_scale: float = 0.1
+    spells: Spells | None = None
 
     def generate(self, connection: Connection[tuple[object, ...]], *, scale: float, seed: int) -> dict[str, int]:
         """Create the register's schema and rows in an empty database; return the number of rows by table.
@@ -47,7 +49,9 @@ class Reference:
 
     def workload(self, dsn: str, *, seed: int, writers: int, rate: float) -> Workload:
         """People at work in it: `writers` that together begin about `rate` transactions a second (0: all they can)."""
-        return Workload(dsn, name=self.name, actions=self.actions, seed=seed, writers=writers, rate=rate)
+        return Workload(
+            dsn, name=self.name, actions=self.actions, seed=seed, writers=writers, rate=rate, spells=self.spells
+        )
 
     def violations(self, connection: Connection[tuple[object, ...]]) -> dict[str, int]:
         """Names of the checks that found something, with how often; see `invariants.violations`."""

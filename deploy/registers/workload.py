@@ -38,16 +38,43 @@ class Counters:
     actions: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spells:
+    """When people work: `busy_seconds` together, then nobody at all for `idle_seconds`."""
+
+    busy_seconds: float
+    idle_seconds: float
+
+    def next(self, seconds: float) -> float:
+        """The first moment of work from this one on; both in seconds since the beginning."""
+        cycle = self.busy_seconds + self.idle_seconds
+        within = seconds % cycle
+        return seconds if within < self.busy_seconds else seconds - within + cycle
+
+
 class Workload:
-    """`writers` threads that together begin about `rate` transactions a second (0: as fast as they can)."""
+    """`writers` threads that together begin about `rate` transactions a second (0: as fast as they can).
+
+    With `spells` they do so in spells, and rest all at once between them; at rate 0 nobody rests.
+    """
 
     def __init__(
-        self, dsn: str, *, name: str, actions: Mapping[Action, int], seed: int, writers: int, rate: float
+        self,
+        dsn: str,
+        *,
+        name: str,
+        actions: Mapping[Action, int],
+        seed: int,
+        writers: int,
+        rate: float,
+        spells: Spells | None = None,
     ) -> None:
         self._dsn = dsn
         self._application = f"{name} workload"
         self._actions = actions
         self._interval_seconds = writers / rate if rate > 0 else 0.0
+        self._spells = spells if rate > 0 else None
+        self._began = 0.0
         self._stopping = Event()
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
@@ -67,6 +94,7 @@ class Workload:
 
     def start(self) -> None:
         """Let the writers begin."""
+        self._began = time.monotonic()
         for thread in self._threads:
             thread.start()
 
@@ -115,7 +143,11 @@ class Workload:
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             self._perform(db, rng, remaining.pop() if remaining else rng.choices(actions, weights)[0])
-            due = max(due + self._interval_seconds, time.monotonic() - 1.0)
+            due = self._working(max(due + self._interval_seconds, time.monotonic() - 1.0))
+
+    def _working(self, moment: float) -> float:
+        """This moment, or when people are at work again."""
+        return moment if self._spells is None else self._began + self._spells.next(moment - self._began)
 
     def _perform(self, db: Database, rng: Random, action: Action) -> None:
         rows: int | None = None
