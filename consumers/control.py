@@ -15,6 +15,7 @@ from psycopg import sql
 
 from consumers.beginnings import GenerationBegan
 from consumers.control_tables import TABLES
+from consumers.history.stopping import stop_begins, stop_ends
 from consumers.history.tables import HISTORY_TABLES
 from consumers.stops import Stop
 from data_embassy.config import Postgres
@@ -142,11 +143,12 @@ class Control:
         self.connection.execute(
             "DELETE FROM public.standbys WHERE register = %s AND database = %s", (register, database)
         )
+        stop_ends(self.connection, register, database)
 
     def forget(self, register: str) -> None:
         """Forget everything of a register whose standbys were dropped."""
         with self.connection.transaction():
-            for table in ("standbys", "stops", "history"):
+            for table in ("standbys", "stops", "history", "sampled", "lag_samples", "lag_minutes"):
                 self.connection.execute(f"DELETE FROM public.{table} WHERE register = %s", (register,))  # noqa: S608
 
     def exists(self, database: str) -> bool:
@@ -170,7 +172,7 @@ class Control:
                 " position = excluded.position, lane_offset = excluded.lane_offset, stopped_at = clock_timestamp()",
                 (register, database, error.cause_class, error.message, error.remedy, position, lane),
             )
-            self.note(register, "stop", f"{error.cause_class} at {position}")
+            stop_begins(self.connection, register, database, error, position)
 
     def clear_stop(self, register: str, database: str) -> None:
         """The standby goes on."""
@@ -179,7 +181,7 @@ class Control:
                 "DELETE FROM public.stops WHERE register = %s AND database = %s", (register, database)
             )
             if gone.rowcount:
-                self.note(register, "go on", database)
+                stop_ends(self.connection, register, database)
 
     def stops(self, register: str) -> list[Stop]:
         """What stands still."""
@@ -219,6 +221,7 @@ class Control:
                 (register, register, standby.database),
             )
             self.connection.execute("DELETE FROM public.stops WHERE register = %s", (register,))
+            stop_ends(self.connection, register, None)
             self.note(register, "live", f"generation {standby.generation}.{standby.attempt}")
 
     def _rename(self, old: str, new: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,15 +38,24 @@ def keep_report(
     return path
 
 
-def reports(state: Path, register: str) -> Iterable[tuple[Path, dict[str, Any]]]:
-    """Files and documents of a register, oldest first; what cannot be read is left out."""
+def reports(state: Path, register: str, *, without: Container[Path] = ()) -> Iterable[tuple[Path, dict[str, Any]]]:
+    """Files and documents of a register, oldest first; what cannot be read, or stands in `without`, is left out."""
     for path in sorted((state / "verifications" / register).glob("*.json")):
+        if path in without:
+            continue
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         if isinstance(document, dict) and isinstance(document.get("report"), dict):
             yield path, document
+
+
+def newest_report(state: Path, register: str) -> dict[str, Any] | None:
+    """The report that was kept last; None without one that can be read."""
+    paths = sorted((state / "verifications" / register).glob("*.json"))
+    found = reports(state, register, without=paths[:-1])
+    return next((document["report"] for _, document in found), None)
 
 
 def is_signed(document: Mapping[str, Any], signer: Keyed[Ed25519PrivateKey]) -> bool:

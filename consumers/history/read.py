@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from consumers.control import Control
-from data_embassy.status import HOPS
+from consumers.history.store import hops_of
 
 POINTS_MAX: Final = 10_000
-_HIDDEN: Final = ("go on",)
-"""Events that only end others."""
 _SAMPLES: Final = (
     "SELECT at, lag_seconds, hops, transactions, backlog_envelopes, state, cause, objective_seconds FROM ("
     " SELECT DISTINCT ON (bucket) * FROM ("
@@ -23,7 +21,7 @@ _SAMPLES: Final = (
 )
 _EVENTS: Final = (
     "SELECT at, register, event, cause, detail, remedy, ended_at, facts FROM public.history"
-    " WHERE (%(register)s::text IS NULL OR register = %(register)s) AND event <> ALL(%(hidden)s)"
+    " WHERE (%(register)s::text IS NULL OR register = %(register)s)"
     " AND at < %(until)s AND (at >= %(since)s OR ended_at > %(since)s OR (ended_at IS NULL AND subject IS NOT NULL))"
     " ORDER BY at DESC, id DESC LIMIT %(limit)s"
 )
@@ -89,7 +87,7 @@ def events(
     """What happened, or still lasted, between two moments; newest first. None asks for all registers."""
     rows = control.connection.execute(
         _EVENTS,
-        {"register": register, "since": since, "until": until, "limit": limit, "hidden": list(_HIDDEN)},
+        {"register": register, "since": since, "until": until, "limit": limit},
     ).fetchall()
     return [
         Event(at=at, register=name, kind=kind, cause=cause, text=text, remedy=remedy, ended_at=ended, facts=facts or {})
@@ -102,7 +100,7 @@ def _sample(row: Sequence[Any]) -> Sample:
     return Sample(
         at=at,
         lag_seconds=lag,
-        hops={name: value for name, value in zip(HOPS, hops or (), strict=False) if value is not None},
+        hops=hops_of(hops),
         transactions=transactions,
         backlog_envelopes=backlog,
         state=state,

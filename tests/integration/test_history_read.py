@@ -9,6 +9,7 @@ import pytest
 
 from consumers.control import Control
 from consumers.history.read import events, samples
+from consumers.refusals import LaneLost, RepairRefused
 from tests.support.receiving import new_embassy
 from tests.support.system import PlainPostgres
 
@@ -58,10 +59,28 @@ def test_events_that_still_last_are_of_every_later_period(control: Control):
         (after(1), "outage", "land", None),
         (after(2), "generation", None, None),
         (after(3), "stop", "land", after(50)),
-        (after(60), "go on", None, None),
     ):
         control.connection.execute(add_event, row)
     found = events(control, "land", since=after(20), until=after(100), limit=10)
     assert [(one.kind, one.at) for one in found] == [("stop", after(3)), ("outage", after(1))]
     assert events(control, None, since=NOON, until=after(100), limit=1)[0].kind == "stop"
     assert events(control, "other", since=NOON, until=after(100), limit=10) == []
+
+
+def test_a_stop_lasts_until_its_standby_goes_on(control: Control):
+    gap, tag = LaneLost("missing", remedy="snapshot"), RepairRefused("other rows", remedy="snapshot")
+
+    def stops() -> list[tuple[str | None, bool]]:
+        found = events(control, "land", since=NOON, until=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1), limit=10)
+        return [(one.cause, one.ended_at is None) for one in found if one.kind == "stop"]
+
+    control.stop("land", "land", gap, "0/1", 7)
+    control.stop("land", "land", gap, "0/1", 7)
+    control.stop("land", "land_g2", tag, "0/2", 8)
+    assert stops() == [("RepairRefused", True), ("LaneLost", True)]
+    control.stop("land", "land", tag, "0/1", 7)
+    assert stops() == [("RepairRefused", True), ("RepairRefused", True), ("LaneLost", False)]
+    control.clear_stop("land", "land")
+    assert stops() == [("RepairRefused", False), ("RepairRefused", True), ("LaneLost", False)]
+    control.remove("land", "land_g2")
+    assert stops() == [("RepairRefused", False), ("RepairRefused", False), ("LaneLost", False)]
