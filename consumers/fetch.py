@@ -21,11 +21,13 @@ from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse, check_ddl, follow
 from consumers.group import Group
 from consumers.lane import Lane
+from consumers.passage import Arrivals
 from consumers.reader import Batch, Reader
 from consumers.refusals import Gapped, Reordered
 from consumers.transactions import RereadNeeded
 from consumers.verify.hold import Question, asks_to_hold
 from data_embassy.errors import DataEmbassyError, EnvelopeError
+from data_embassy.hops import Passed
 from schemas.records import ChangeSchema
 
 AHEAD_MAX: Final = 2
@@ -44,6 +46,8 @@ class Ready:
     group: Group
     decoded: Decoded
     pulse: Pulse
+    passed: Passed | None = None
+    """The newest pulse's way to here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,7 @@ class Fetcher(threading.Thread):
         self.items: queue.Queue[Item] = queue.Queue(AHEAD_MAX)
         self.lane_end: int | None = None
         """End of the lane as the last fetch told it."""
+        self.arrivals = Arrivals()
         self._lane, self._reader, self._assembler = lane, reader, assembler
         self._schemas = schemas
         self._decoder = Decoder(schemas)
@@ -180,6 +185,7 @@ class Fetcher(threading.Thread):
         try:
             batch = self._reader.read(lane_offset, envelope)
             self._lane_offset = lane_offset + 1
+            self.arrivals.add(batch.first_offset, len(batch.values), len(envelope), self._lane.arrival(lane_offset))
             self._feed(batch)
         except (DataEmbassyError, RereadNeeded) as error:
             self._lane_offset = lane_offset
@@ -245,8 +251,9 @@ class Fetcher(threading.Thread):
         self._pulse = follow(self._pulse, decoded.pulses)
         if group.is_complete:
             self._pulse_of_whole = self._pulse
+        passed = self.arrivals.passed(group, decoded.pulse_place, decoded=time.time_ns() // 1000)
         group.values = []  # They stand in `decoded` now; what waits in the queue need not hold them twice.
-        self._put(Ready(group=group, decoded=decoded, pulse=self._pulse))
+        self._put(Ready(group=group, decoded=decoded, pulse=self._pulse, passed=passed))
 
     def _last_before_cut(self, decoded: Decoded) -> tuple[int | None, Question | None]:
         """The first frame that has to be the last of its group: one that asks to hold, or that sends rows again."""

@@ -34,6 +34,7 @@ from consumers.writer import GroupWriter
 from data_embassy import failpoint, log, metrics
 from data_embassy.envelope import LaneOpener
 from data_embassy.errors import DataEmbassyError, TransportError
+from data_embassy.hops import Passed
 from data_embassy.postgres import Connection
 from schemas.records import ChangeSchema
 
@@ -44,11 +45,11 @@ _log = log.get("receive")
 class Owner(Protocol):
     """The worker, as it hears of what is done."""
 
-    def committed(self, position: StandbyPosition) -> None: ...  # noqa: D102
+    def committed(self, position: StandbyPosition, passed: Passed | None) -> None: ...  # noqa: D102
 
     def generation_began(self, generation: GenerationBegan) -> None: ...  # noqa: D102
 
-    def has_read(self, lane_end: int | None) -> None: ...  # noqa: D102
+    def has_read(self, lane_end: int | None, envelope_bytes: float | None) -> None: ...  # noqa: D102
 
 
 class Following:
@@ -158,13 +159,13 @@ class Following:
             match item:
                 case Ready():
                     if writer.write(item):
-                        self._owner.committed(writer.position)
+                        self._owner.committed(writer.position, item.passed)
                 case Began():
                     self._owner.generation_began(item.generation)
                 case Halt():
                     self._halted(item)
                     halt = item
-            self._owner.has_read(fetcher.lane_end)
+            self._owner.has_read(fetcher.lane_end, fetcher.arrivals.envelope_bytes)
             if halt is not None:
                 return halt
             if not writer.is_inside_transaction:

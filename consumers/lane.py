@@ -6,13 +6,15 @@ Manual assignment; groups and committed offsets play no part: where to read is s
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.group import REGISTERS_UNSHARED
+from consumers.passage import Arrival, arrival
 from consumers.refusals import NEW_GENERATION, LaneLost, Unreachable
-from data_embassy import clock, log
+from data_embassy import clock, hops, log
 from data_embassy.config import Broker
 from data_embassy.kafka import ENVELOPE_BYTES_MAX, Settings, client_settings
 from data_embassy.share import share_of
@@ -37,15 +39,25 @@ class Lane(Protocol):
 
     def known_end(self) -> int | None: ...  # noqa: D102
 
+    def arrival(self, offset: int) -> Arrival | None: ...  # noqa: D102
+
 
 class KafkaLane:
     """A lane on the embassy's broker. One thread reads; `close` after it ended."""
 
     def __init__(
-        self, broker: Broker, topic: str, *, comparison: clock.Comparison | None = None, registers: int = 1
+        self,
+        broker: Broker,
+        topic: str,
+        *,
+        comparison: clock.Comparison | None = None,
+        registers: int = 1,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """`registers` of one process share what the client fetches ahead."""
-        self._topic = topic
+        self._topic, self._now = topic, now
+        self._arrivals: dict[int, Arrival] = {}
+        self._empty_at = 0
         self._comparison = comparison
         queued = share_of(_QUEUED_KIB_MAX, registers, unshared=REGISTERS_UNSHARED, least=_QUEUED_KIB_LEAST)
         self._settings = _settings(broker) | {"queued.max.messages.kbytes": queued}
@@ -60,7 +72,9 @@ class KafkaLane:
 
     def poll(self, count: int, seconds: float) -> list[tuple[int, bytes]]:
         """Up to `count` envelopes: waits only for the first. Raises LaneLost, Unreachable."""
-        is_level = self._comparison is not None and self._is_level()
+        is_level = self._is_level()
+        if is_level:
+            self._empty_at = self._microseconds()
         first = self._consumer.poll(seconds)
         if first is None:
             return []
@@ -76,7 +90,25 @@ class KafkaLane:
             found.append(_content(message))
         if found:
             self._offset = found[-1][0] + 1
+        self._note(messages)
         return found
+
+    def arrival(self, offset: int) -> Arrival | None:
+        """When this envelope came; known of those of the last poll."""
+        return self._arrivals.get(offset)
+
+    def _note(self, messages: list[Message]) -> None:
+        now, up = self._microseconds(), None if self._comparison is None else self._comparison.up.seconds
+        self._arrivals = {
+            offset: arrival(
+                hops.decode_header(_header(message, hops.HEADER)), fetched=now, empty_at=self._empty_at, up=up
+            )
+            for message in messages
+            if message.error() is None and (offset := message.offset()) is not None
+        }
+
+    def _microseconds(self) -> int:
+        return round(self._now() * 1e6)
 
     def _is_level(self) -> bool:
         """True when what comes next was not on the lane at the last fetch: only its way here took time."""
@@ -88,10 +120,8 @@ class KafkaLane:
         if self._comparison is None or message.error() is not None or kind != TIMESTAMP_CREATE_TIME:
             return
         self._comparison.up.observe(milliseconds / 1000)
-        headers = message.headers()
-        said = dict(headers) if isinstance(headers, list) else {}
-        value = said.get(clock.HEADER)
-        if isinstance(value, bytes):
+        value = _header(message, clock.HEADER)
+        if value is not None:
             self._comparison.down = clock.decode_header(value)
 
     def fetch(self, offset: int) -> bytes:
@@ -161,6 +191,12 @@ def _content(message: Message) -> tuple[int, bytes]:
     offset = message.offset()
     assert offset is not None
     return offset, message.value() or b""
+
+
+def _header(message: Message, name: str) -> bytes | None:
+    headers = message.headers()
+    value = dict(headers).get(name) if isinstance(headers, list) else None
+    return value if isinstance(value, bytes) else None
 
 
 def _text(error: KafkaException) -> str:

@@ -2,67 +2,84 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
+from consumers.course import Figures
+from consumers.figures import Watched, known, position_of
 from consumers.position import StandbyPosition
+from consumers.receipts import Condition
 from consumers.worker import StandbyWorker
 from data_embassy import metrics
 from data_embassy.clock import Comparison
 from data_embassy.config import Register
+from data_embassy.status import HOPS, STATES
 
-_NAN = float("nan")
+SILENT_SECONDS: Final = 10.0
+"""A supervisor that has said nothing for so long does not work: its register is down."""
 
 
-class Watched(Protocol):
-    """What is measured: a register and its live worker."""
+class Receiver(Watched, Protocol):
+    """A register's receiver, as its gauges show it."""
 
     @property
     def register(self) -> Register: ...  # noqa: D102
 
     @property
-    def last_position(self) -> StandbyPosition | None: ...  # noqa: D102
+    def condition(self) -> tuple[float, Condition] | None: ...  # noqa: D102
 
     @property
-    def live(self) -> StandbyWorker | None: ...  # noqa: D102
+    def figures(self) -> Callable[[], Figures]: ...  # noqa: D102
 
 
 def watch_clocks(comparison: Comparison) -> None:
     """Let the gauge show how far this site's clock is from home's."""
-
-    def seconds() -> float:
-        offset = comparison.offset
-        return _NAN if offset is None else offset.seconds
-
-    metrics.CLOCK_OFFSET.set_function(seconds)
+    metrics.CLOCK_OFFSET.set_function(
+        lambda: math.nan if (offset := comparison.offset) is None else offset.seconds,
+    )
 
 
-def watch(receiver: Watched) -> None:
+def watch(receiver: Receiver, *, is_paused: Callable[[], bool]) -> None:
     """Let the register's gauges show this receiver's live standby."""
     name = receiver.register.name
 
-    def of_position(read: Callable[[StandbyPosition], float | None]) -> Callable[[], float]:
+    def of_position(read: Callable[[StandbyPosition], float]) -> Callable[[], float]:
         def value() -> float:
-            worker = receiver.live
-            position = receiver.last_position if worker is None or worker.position is None else worker.position
-            found = None if position is None else read(position)
-            return _NAN if found is None else float(found)
+            position = position_of(receiver)
+            return math.nan if position is None else float(read(position))
 
         return value
 
-    metrics.LAG.labels(name).set_function(of_position(lag_seconds))
     metrics.APPLIED_COMMIT_LSN.labels(name).set_function(of_position(lambda position: position.last_end))
     metrics.APPLIED_HOME_OFFSET.labels(name).set_function(of_position(lambda position: position.home_offset))
     metrics.APPLIED_LANE_OFFSET.labels(name).set_function(of_position(lambda position: position.lane_offset))
     metrics.GENERATION.labels(name).set_function(of_position(lambda position: position.generation))
-    metrics.BACKLOG_ENVELOPES.labels(name).set_function(lambda: _backlog(receiver.live))
     metrics.PULSE_AGE.labels(name).set_function(lambda: _pulse_age(receiver.live))
+    metrics.PAUSED.labels(name).set_function(is_paused)
+    _watch_figures(name, receiver.figures)
+    for state in STATES:
+        metrics.STATE.labels(name, state).set_function(partial(_is_in, receiver, state))
 
 
-def lag_seconds(position: StandbyPosition) -> float | None:
-    """The embassy's clock minus the newest applied pulse: never negative, None before the first pulse."""
-    return None if position.pulse_at is None else max(0.0, time.time() - position.pulse_at / 1e6)
+def _watch_figures(name: str, figures: Callable[[], Figures]) -> None:
+    def of(read: Callable[[Figures], float | None]) -> Callable[[], float]:
+        return lambda: known(read(figures()))
+
+    def of_hop(hop: str) -> Callable[[], float]:
+        return lambda: known(figures().hops.get(hop))
+
+    metrics.LAG.labels(name).set_function(of(lambda found: found.lag_seconds))
+    metrics.LAG_TRUSTED.labels(name).set_function(of(lambda found: found.is_lag_trusted))
+    metrics.BACKLOG_ENVELOPES.labels(name).set_function(of(lambda found: found.backlog_envelopes))
+    metrics.BACKLOG_BYTES.labels(name).set_function(of(lambda found: found.backlog_bytes))
+    metrics.BACKLOG_TRANSACTIONS.labels(name).set_function(of(lambda found: found.backlog_transactions))
+    metrics.CATCHUP.labels(name).set_function(of(lambda found: found.level_in_seconds))
+    metrics.RETENTION_HEADROOM.labels(name, "lane").set_function(of(lambda found: found.lane_headroom_seconds))
+    for hop in HOPS:
+        metrics.HOP.labels(name, hop).set_function(of_hop(hop))
 
 
 def show_stops(register: str, causes: set[str]) -> None:
@@ -74,13 +91,17 @@ def show_stops(register: str, causes: set[str]) -> None:
         metrics.STOPPED.labels(register, cause).set(1)
 
 
-def _backlog(worker: StandbyWorker | None) -> float:
-    if worker is None or worker.position is None or worker.lane_end is None:
-        return _NAN
-    return float(max(0, worker.lane_end - worker.position.lane_offset - 1))
+def _is_in(receiver: Receiver, state: str) -> float:
+    """NaN while another receiver works on the register, or this one has not said anything yet."""
+    said = receiver.condition
+    if said is None:
+        return math.nan
+    at, condition = said
+    now = "down" if time.monotonic() - at > SILENT_SECONDS else condition.state
+    return 1.0 if state == now else 0.0
 
 
 def _pulse_age(worker: StandbyWorker | None) -> float:
     if worker is None or worker.pulse_applied_at is None:
-        return _NAN
+        return math.nan
     return time.time() - worker.pulse_applied_at

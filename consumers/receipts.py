@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from confluent_kafka import Producer
 
+from consumers.course import Figures
 from consumers.position import StandbyPosition
 from data_embassy.config import Broker
 from data_embassy.envelope import encode_payload, sign_receipt
@@ -39,6 +40,7 @@ class Condition:
     backlog_envelopes: int | None = None
     candidate: Mapping[str, Any] = field(default_factory=dict)
     """Of a generation that loads: state, cause, generation, attempt, rows, bytes."""
+    figures: Figures = field(default_factory=Figures)
 
     def is_news_after(self, earlier: Condition | None) -> bool:
         """True when home should hear of it at once."""
@@ -144,10 +146,22 @@ class ReceiptWriter:
             }
             if self._condition.candidate:
                 fields["candidate"] = dict(self._condition.candidate)
+            fields |= _figure_fields(self._condition.figures)
         if self._durable is not None:
             fields |= _position_fields(*self._durable)
         self._told, self._sent_at = self._condition, now
         self._send(sign_receipt(self._keys, encode_payload(self._lane, fields)))
+
+
+def _figure_fields(figures: Figures) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if figures.hops:
+        fields["hops"] = {hop: round(seconds * _MICROSECONDS) for hop, seconds in figures.hops.items()}
+    if figures.ahead_seconds:
+        fields["ahead"] = round(figures.ahead_seconds * _MICROSECONDS)
+    if figures.backlog_transactions is not None:
+        fields["backlog_transactions"] = figures.backlog_transactions
+    return fields
 
 
 def _position_fields(position: StandbyPosition, applied_at: dt.datetime) -> dict[str, Any]:

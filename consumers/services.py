@@ -12,6 +12,7 @@ from consumers.receipts import ReceiptWriter
 from consumers.transactions import Limits
 from consumers.verify.asked import Asker
 from consumers.verify.witness import Answers
+from data_embassy.clock import Comparison
 from data_embassy.config import Postgres
 from data_embassy.envelope import LaneOpener
 from data_embassy.errors import DataEmbassyError
@@ -33,6 +34,8 @@ class Services:
     """Where verifications are answered; None for a standby that is not the live one."""
     asker: Asker | None = None
     """Where home's questions about a base are answered; None in a replay."""
+    comparison: Comparison = field(default_factory=Comparison)
+    """Of the sites' clocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from consumers.stops import Stop, StopFiles
 from consumers.telling import Told, ToldFiles
 from consumers.voice import stored_position
 from data_embassy import causes
+from data_embassy.clock import behind
 from data_embassy.config import Postgres, Register, Site, paused
 from data_embassy.errors import ConfigError, TransportError
 from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, meets, utc
@@ -31,7 +32,6 @@ Clock = Callable[[], dt.datetime]
 _TRIES_MAX: Final = 5
 _RETRY_SECONDS: Final = 0.2
 _MICROSECONDS: Final = 1e6
-_AHEAD_SECONDS: Final = 0.1
 
 
 def embassy_status(site: Site, *, clock: Clock) -> list[RegisterStatus]:
@@ -112,7 +112,7 @@ def _assemble(
 ) -> RegisterStatus:
     pause, age = paused(site, register.name), None if told is None else max(0.0, now.timestamp() - told.at)
     is_down = age is None or age > SILENT_SECONDS
-    lag = None if position is None or position.pulse_at is None else now.timestamp() - position.pulse_at / _MICROSECONDS
+    lag, is_trusted = _lag(now.timestamp(), position, told)
     envelopes, notes = _backlog(site, register, position)
     cause = reason = remedy = None
     if stop is not None:
@@ -137,13 +137,18 @@ def _assemble(
         objective_seconds=register.terms.rpo_seconds,
         is_objective_met=meets(register.terms.rpo_seconds, lag),
         state=state,
-        lag_seconds=None if lag is None else round(max(0.0, lag), 3),
-        is_lag_trusted=_trust(lag, told),
+        lag_seconds=None if lag is None else round(lag, 3),
+        hops={} if told is None else told.hops,
+        is_lag_trusted=is_trusted,
         clock_offset_seconds=None if told is None else told.offset_seconds,
         clock_uncertainty_seconds=None if told is None else told.uncertainty_seconds,
         age_seconds=None if age is None else round(age, 1),
         position=None if position is None else _position(position),
-        backlog=Backlog(envelopes=envelopes),
+        backlog=Backlog(
+            envelopes=envelopes,
+            bytes=None if told is None or is_down else told.backlog_bytes,
+            transactions=None if told is None or is_down else told.backlog_transactions,
+        ),
         cause=cause,
         reason=reason,
         remedy=remedy,
@@ -152,14 +157,23 @@ def _assemble(
         notes=notes,
         transactions=None if position is None else position.transactions,
         changes=None if position is None else position.changes,
+        level_in_seconds=None if told is None or is_down else told.level_in_seconds,
+        runs_out_seconds={}
+        if told is None or told.lane_headroom_seconds is None
+        else {"lane": told.lane_headroom_seconds},
     )
 
 
-def _trust(lag: float | None, told: Told | None) -> bool | None:
-    """A pulse from the future shows by itself that the clocks differ."""
-    if lag is None:
-        return None
-    return False if lag < -_AHEAD_SECONDS else None if told is None else told.is_offset_small
+def _lag(now: float, position: StandbyPosition | None, told: Told | None) -> tuple[float | None, bool | None]:
+    """Lag, as the receiver knows the clocks, and whether it may be trusted.
+
+    A pulse from the future shows by itself that they differ.
+    """
+    if position is None or position.pulse_at is None:
+        return None, None
+    correction, ahead = (0.0, 0.0) if told is None else (told.correction_seconds, told.ahead_seconds)
+    lag = behind(now, position.pulse_at / _MICROSECONDS, correction=correction, ahead=ahead)
+    return lag, False if lag is None else None if told is None else told.is_offset_small
 
 
 def _candidate(standby: Standby, stop: Stop | None, told: Told | None) -> Part:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -18,6 +19,8 @@ import psycopg
 from consumers import metering
 from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
+from consumers.course import Course
+from consumers.figures import figures, position_of
 from consumers.position import StandbyPosition
 from consumers.receipts import Condition
 from consumers.refusals import WAIT, LaneLost, Unreachable
@@ -27,9 +30,8 @@ from consumers.standstills import Standstills
 from consumers.surroundings import Surroundings
 from consumers.switching import drop_retired, drop_superseded, is_missing, make_live, sort_candidates
 from consumers.telling import condition_of
-from consumers.verify.asked import Asker
 from consumers.voice import Voice, stored_position
-from consumers.worker import Phase, Services, StandbyWorker
+from consumers.worker import Phase, StandbyWorker
 from data_embassy import log
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, TransportError
@@ -53,6 +55,8 @@ class RegisterReceiver(threading.Thread):
         self.live: StandbyWorker | None = None
         self.last_position: StandbyPosition | None = None
         """Of the live standby, kept while nothing works: its age must go on growing."""
+        self.course = Course()
+        self.figures = partial(figures, register.name, self, surroundings.instruments)
         self._around = surroundings
         self._workers: dict[str, StandbyWorker] = {}
         self._standstills = Standstills(register.name, surroundings.stops, lambda: surroundings.now().isoformat())
@@ -75,6 +79,11 @@ class RegisterReceiver(threading.Thread):
         """Look again at whatever stands still."""
         self._retry.set()
 
+    @property
+    def condition(self) -> tuple[float, Condition] | None:
+        """What was said last of it and when, monotonic; None while another process has its lock."""
+        return None if self._voice is None else self._voice.condition
+
     def run(self) -> None:
         """Thread body."""
         failures = 0
@@ -96,7 +105,7 @@ class RegisterReceiver(threading.Thread):
             self._stopping.wait(min(_BACKOFF_SECONDS_MAX, 0.2 * 2 ** min(failures, 5)))
 
     def _receive(self) -> None:
-        metering.watch(self)
+        metering.watch(self, is_paused=lambda: self._around.is_paused(self.register.name))
         self._around.ensure_topics(self.register)
         with closing(Control.open(self._around.postgres, role="receive")) as control:
             spoke = self._voice
@@ -160,6 +169,7 @@ class RegisterReceiver(threading.Thread):
         assert self._voice is not None
         if live is not None and self.last_position is None and self.live is None:
             self.last_position = stored_position(control, live.database)
+        self.course.see(time.monotonic(), position_of(self), None if self.live is None else self.live.lane_end)
         self._voice.settle(control, self.live, None if live is None else self.last_position)
         self._voice.say(
             condition_of(
@@ -168,6 +178,7 @@ class RegisterReceiver(threading.Thread):
                 others=[(one, self._workers.get(one.database)) for one in others],
                 is_paused=is_paused,
                 trouble=None,
+                figures=self.figures(),
             )
         )
 
@@ -179,20 +190,13 @@ class RegisterReceiver(threading.Thread):
     def _start_worker(self, control: Control, target: Standby) -> None:
         around = self._around
         is_live = target.state == "live"
-        answers = None if around.answers is None else around.answers(self.register)
         worker = StandbyWorker(
             register=self.register,
             target=target,
-            services=Services(
-                postgres=around.postgres,
-                open_lane=lambda: around.open_lane(self.register),
-                new_opener=lambda: around.new_opener(self.register),
+            services=around.services(
+                self.register,
                 receipts=self._voice.receipts if is_live and self._voice is not None else None,
-                now=around.now,
-                decide=around.decide(self.register),
-                limits=around.limits(),
-                answers=answers if is_live else None,
-                asker=None if is_live or answers is None else Asker(answers),
+                is_live=is_live,
             ),
             latest_run=control.latest_run(self.register.name),
         )

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from consumers.apply.ddl.decisions import Decide, undecided
+from consumers.course import LaneLook
+from consumers.figures import Instruments
 from consumers.lane import KafkaLane
 from consumers.receipts import ReceiptWriter
+from consumers.services import Services
 from consumers.stops import StopFiles
 from consumers.telling import Told
 from consumers.transactions import Limits
+from consumers.verify.asked import Asker
 from consumers.verify.witness import Answers
 from data_embassy.clock import Comparison
 from data_embassy.config import Postgres, Register
@@ -40,3 +45,28 @@ class Surroundings:
     limits: Callable[[], Limits] = Limits
     """What one register may hold, asked at each start of a worker."""
     comparison: Comparison = field(default_factory=Comparison)
+    look: Callable[[str], LaneLook | None] | None = None
+    """What the broker last said of a register's lane."""
+
+    def services(self, register: Register, *, receipts: ReceiptWriter | None, is_live: bool) -> Services:
+        """What a worker on one of its standbys needs."""
+        answers = None if self.answers is None else self.answers(register)
+        return Services(
+            postgres=self.postgres,
+            open_lane=lambda: self.open_lane(register),
+            new_opener=lambda: self.new_opener(register),
+            receipts=receipts,
+            now=self.now,
+            decide=self.decide(register),
+            limits=self.limits(),
+            answers=answers if is_live else None,
+            asker=None if is_live or answers is None else Asker(answers),
+            comparison=self.comparison,
+        )
+
+    @property
+    def instruments(self) -> Instruments:
+        """What figures are taken with."""
+        return Instruments(
+            comparison=self.comparison, now=lambda: self.now().timestamp(), monotonic=time.monotonic, look=self.look
+        )

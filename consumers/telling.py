@@ -6,6 +6,7 @@ The file tells a register that stands still from a receiver that does not run: i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from consumers.control import Standby
+from consumers.course import Figures
 from consumers.receipts import Condition
 from consumers.worker import Phase, StandbyWorker
 from data_embassy.clock import Comparison
@@ -31,6 +33,16 @@ class Told:
     trouble: str | None = None
     """What is waited for, in words."""
     backlog_envelopes: int | None = None
+    backlog_bytes: int | None = None
+    backlog_transactions: int | None = None
+    level_in_seconds: float | None = None
+    lane_headroom_seconds: float | None = None
+    """Until retention may remove what was not applied; None without retention, and where it is not known."""
+    hops: Mapping[str, float] = field(default_factory=dict)
+    ahead_seconds: float = 0.0
+    """The register's clock is at least so far ahead of home's."""
+    correction_seconds: float = 0.0
+    """What is taken from this site's clock."""
     candidate: Mapping[str, Any] = field(default_factory=dict)
     offset_seconds: float | None = None
     uncertainty_seconds: float | None = None
@@ -39,18 +51,29 @@ class Told:
     @classmethod
     def of(cls, condition: Condition, comparison: Comparison, *, at: float, trouble: str | None) -> Told:
         """What is to be told now."""
-        offset = comparison.offset
+        offset, figures = comparison.offset, condition.figures
         return cls(
             at=at,
             state=condition.state,
             cause=condition.cause,
             trouble=trouble,
             backlog_envelopes=condition.backlog_envelopes,
+            backlog_bytes=figures.backlog_bytes,
+            backlog_transactions=figures.backlog_transactions,
+            level_in_seconds=_rounded(figures.level_in_seconds, 1),
+            lane_headroom_seconds=_rounded(figures.lane_headroom_seconds, 1),
+            hops={hop: round(seconds, 6) for hop, seconds in figures.hops.items()},
+            ahead_seconds=round(figures.ahead_seconds, 4),
+            correction_seconds=round(figures.correction_seconds, 4),
             candidate=condition.candidate,
             offset_seconds=None if offset is None else round(offset.seconds, 4),
             uncertainty_seconds=None if offset is None else round(offset.uncertainty, 4),
-            is_offset_small=comparison.is_small,
+            is_offset_small=figures.is_lag_trusted,
         )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None or math.isinf(value) else round(value, digits)
 
 
 class ToldFiles:
@@ -79,10 +102,13 @@ def condition_of(
     others: Sequence[tuple[Standby, StandbyWorker | None]],
     is_paused: bool,
     trouble: str | None,
+    figures: Figures | None = None,
 ) -> Condition:
     """What a register is doing, from its workers; `trouble` is the class of what its supervisor waits for."""
     candidate = _candidate(others)
     backlog = _backlog(live if has_live else next((worker for _, worker in reversed(others) if worker), None))
+    if has_live and figures is not None:
+        backlog = figures.backlog_envelopes
     state, cause = "live", None
     if is_paused:
         state = "paused"
@@ -92,7 +118,13 @@ def condition_of(
         state, cause = _state_of(live)
     elif not has_live:
         state, cause = _without_live([worker for _, worker in others])
-    return Condition(state=state, cause=cause, backlog_envelopes=backlog, candidate=candidate)
+    return Condition(
+        state=state,
+        cause=cause,
+        backlog_envelopes=backlog,
+        candidate=candidate,
+        figures=figures or Figures(),
+    )
 
 
 def _state_of(worker: StandbyWorker) -> tuple[str, str | None]:

@@ -35,11 +35,14 @@ class Voice:
         self._comparison, self._tell, self._now = comparison, tell, now
         self._told_at = _NEVER
         self._said: Condition | None = None
+        self.condition: tuple[float, Condition] | None = None
+        """What was said last and when, monotonic."""
 
     def say(self, condition: Condition, *, trouble: DataEmbassyError | None = None) -> None:
         """Say it: to home when a receipt is due, here every second."""
         self.receipts.tell(condition)
         now = time.monotonic()
+        self.condition = now, condition
         self.receipts.beat(now)
         if now - self._told_at >= TOLD_SECONDS or condition.is_news_after(self._said):
             self._told_at, self._said = now, condition

@@ -6,6 +6,7 @@ in `stopped` for the register's supervisor, which stores it; the position stays.
 
 from __future__ import annotations
 
+import datetime as dt
 import queue
 import threading
 import time
@@ -34,6 +35,7 @@ from consumers.transactions import RereadNeeded
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, EnvelopeError, TransportError
+from data_embassy.hops import Measured, Passed, measure
 from data_embassy.postgres import Connection, connect
 from schemas.records import ORIGIN_SNAPSHOT, RecordKey, decode
 
@@ -83,8 +85,12 @@ class StandbyWorker(threading.Thread):
         self.is_cleared = False
         """True once the supervisor forgot the earlier stop."""
         self.pulse_applied_at: float | None = None
+        self.measured = Measured()
+        """What the newest pulse showed that was applied here."""
         self.began: queue.SimpleQueue[GenerationBegan] = queue.SimpleQueue()
         self.lane_end: int | None = None
+        self.envelope_bytes: float | None = None
+        """Mean size of the last envelopes."""
         self._register = register
         self._services = services
         self._goal = goal
@@ -258,20 +264,26 @@ class StandbyWorker(threading.Thread):
             autocommit=True,
         )
 
-    def committed(self, position: StandbyPosition) -> None:
+    def committed(self, position: StandbyPosition, passed: Passed | None) -> None:
         """Hear of a commit."""
         if self.position is None or position.beat != self.position.beat:
-            self.pulse_applied_at = self._services.now().timestamp()
+            self._applied_pulse(position, passed, self._services.now())
         self.position = position
         self.has_advanced = True
         if self._services.receipts is not None:
             self._services.receipts.applied(position, self._services.now())
 
+    def _applied_pulse(self, position: StandbyPosition, passed: Passed | None, now: dt.datetime) -> None:
+        self.pulse_applied_at = now.timestamp()
+        if position.pulse_at is not None:
+            correction = self._services.comparison.correction
+            self.measured = measure(position.pulse_at, passed, standby.microseconds(now), correction=correction)
+
     def generation_began(self, generation: GenerationBegan) -> None:
         """Hear of a later generation or attempt."""
         self.began.put(generation)
 
-    def has_read(self, lane_end: int | None) -> None:
+    def has_read(self, lane_end: int | None, envelope_bytes: float | None) -> None:
         """Hear that the lane answers."""
-        self.lane_end = lane_end
+        self.lane_end, self.envelope_bytes = lane_end, envelope_bytes or self.envelope_bytes
         self.trouble = None

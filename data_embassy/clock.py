@@ -27,6 +27,7 @@ WINDOW_SECONDS: Final = 60.0
 _STEP_SECONDS: Final = 0.5
 _CONTRADICTION_SECONDS: Final = 0.05
 """Clocks are slewed a little and stamps are rounded; more is a clock that was set."""
+_AHEAD_SECONDS: Final = 0.1
 _HEADER: Final = struct.Struct(">q")
 _MICROSECONDS: Final = 1e6
 
@@ -45,6 +46,31 @@ class Offset:
         if self.uncertainty < -_CONTRADICTION_SECONDS or abs(self.seconds) - self.uncertainty > OFFSET_SECONDS_MAX:
             return False
         return True if abs(self.seconds) + self.uncertainty <= OFFSET_SECONDS_MAX else None
+
+    @property
+    def correction(self) -> float:
+        """What has to be taken from the embassy's clock at least, in seconds (`correction_between`)."""
+        return correction_between(self.seconds + self.uncertainty, self.uncertainty - self.seconds)
+
+
+def correction_between(up: float | None, down: float | None) -> float:
+    """The difference nearest to none within its bounds, in seconds: what agrees anyway is not made to jitter.
+
+    Where a clock was set the bounds contradict each other for a minute, and the one that makes a lag larger counts.
+    """
+    least = float("-inf") if down is None else -down
+    most = float("inf") if up is None else up
+    return min(max(0.0, least), most)
+
+
+def behind(now: float, pulse_at: float, *, correction: float = 0.0, ahead: float = 0.0) -> float | None:
+    """Lag in seconds: from a pulse (by the register's clock) to `now` (by the embassy's).
+
+    `ahead` is how far the register's clock is known to be ahead of home's. None where the pulse seems to come from the
+    future: then the clocks differ by more than is known, and 0 would be a lie.
+    """
+    seconds = now - correction - (pulse_at - ahead)
+    return None if seconds < -_AHEAD_SECONDS else max(0.0, seconds)
 
 
 def offset_between(up: float | None, down: float | None) -> Offset | None:
@@ -102,6 +128,11 @@ class Comparison:
     def offset(self) -> Offset | None:
         """The difference as both directions show it."""
         return offset_between(self.up.seconds, self.down)
+
+    @property
+    def correction(self) -> float:
+        """As Offset.correction, from what is known of either direction."""
+        return correction_between(self.up.seconds, self.down)
 
     @property
     def is_small(self) -> bool | None:

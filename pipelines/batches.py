@@ -15,8 +15,9 @@ There is no linger: no rule waits for time to pass.
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -26,6 +27,10 @@ from schemas.records import FINGERPRINTS, KEY_SIZE, MAGIC, ORIGIN_SNAPSHOT, PREF
 
 Record = tuple[int, bytes, bytes]
 """Home offset, key and value of one record of a home topic."""
+
+Captured = tuple[int, int]
+"""When the first and the last of some records were handed to home's broker, microseconds since 1970."""
+_MICROSECONDS: Final = 1e6
 
 _SCHEMA_PREFIX: Final = MAGIC + FINGERPRINTS["Schema"]
 _FIRST: Final = (1).to_bytes(8, "big")
@@ -82,6 +87,9 @@ class Batch:
     """Generation that begins with the first record, None for any other batch."""
     schemas: tuple[bytes, ...]
     """Values of the `Schema` records among them."""
+    captured: Captured | None = None
+    collected: int = 0
+    """When they were taken together, microseconds since 1970."""
 
     @property
     def first_offset(self) -> int:
@@ -104,13 +112,42 @@ def generation_of(key: bytes) -> int:
     return split_snapshot_run(RecordKey.unpack(key).run)[0]
 
 
+class _Times:
+    """When records were captured, by home offset: known of the ends of each chunk that was read."""
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self) -> None:
+        self._chunks: deque[tuple[int, int, Captured]] = deque()
+        """First and last offset of each chunk and its times."""
+
+    def add(self, records: Sequence[Record], captured: Captured) -> None:
+        self._chunks.append((records[0][0], records[-1][0], captured))
+
+    def clear(self) -> None:
+        self._chunks.clear()
+
+    def take(self, first: int, last: int) -> Captured | None:
+        """Of these offsets, in rising order from call to call; None where they were read without times."""
+        begin, end = self._at(first), self._at(last)
+        return None if begin is None or end is None else (begin, end)
+
+    def _at(self, offset: int) -> int | None:
+        while self._chunks and self._chunks[0][1] < offset:
+            self._chunks.popleft()
+        if not self._chunks or offset < self._chunks[0][0]:
+            return None
+        first, last, (begin, end) = self._chunks[0]
+        return end if first == last else begin + (end - begin) * (offset - first) // (last - first)
+
+
 class Collector:
     """Records of one register that wait to be sealed."""
 
-    __slots__ = ("_limits", "_records", "_size")
+    __slots__ = ("_clock", "_limits", "_records", "_size", "_times")
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits = LIMITS, *, clock: Callable[[], float] = time.time) -> None:
+        self._limits, self._clock, self._times = limits, clock, _Times()
         self._records: deque[Record] = deque()
         self._size = 0
 
@@ -122,14 +159,17 @@ class Collector:
         """False asks the reader to pause."""
         return self._size < self._limits.waiting_bytes_max and len(self._records) < self._limits.waiting_records_max
 
-    def add(self, records: Sequence[Record]) -> None:
-        """Append records that follow directly behind those added before."""
+    def add(self, records: Sequence[Record], captured: Captured | None = None) -> None:
+        """Append records that follow directly behind those added before; `captured` are times of first and last."""
+        if captured is not None:
+            self._times.add(records, captured)
         self._records.extend(records)
         self._size += sum(len(value) for _, _, value in records) + KEY_SIZE * len(records)
 
     def clear(self) -> None:
         """Forget everything; the reader begins again elsewhere."""
         self._records.clear()
+        self._times.clear()
         self._size = 0
 
     def take(self, in_flight: InFlight, bytes_free: int | None = None) -> Batch | None:
@@ -162,4 +202,11 @@ class Collector:
             taken.append(waiting.popleft())
             size = grown
         self._size -= size
-        return Batch(records=taken, plain_size=size, generation=generation, schemas=tuple(schemas))
+        return Batch(
+            records=taken,
+            plain_size=size,
+            generation=generation,
+            schemas=tuple(schemas),
+            captured=self._times.take(taken[0][0], taken[-1][0]),
+            collected=round(self._clock() * _MICROSECONDS),
+        )

@@ -31,7 +31,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from data_embassy.clock import Travel
-from pipelines.batches import Record
+from pipelines.batches import Captured, Record
 
 RETRY_SECONDS: Final = 0.02
 """How soon a partition that was briefly full is asked again while others are being read."""
@@ -44,10 +44,10 @@ THREADS_MAX: Final = 8
 class Chunk:
     """Records of one poll; opaque, since Faust walks through lists, and its repr shows none of them."""
 
-    __slots__ = ("partition", "reading", "records")
+    __slots__ = ("captured", "partition", "reading", "records")
 
-    def __init__(self, partition: TP, reading: object, records: list[Record]) -> None:
-        self.partition, self.reading, self.records = partition, reading, records
+    def __init__(self, partition: TP, reading: object, records: list[Record], captured: Captured | None = None) -> None:
+        self.partition, self.reading, self.records, self.captured = partition, reading, records, captured
 
     def __repr__(self) -> str:
         return f"<Chunk of {self.partition.topic} with {len(self.records)} records>"
@@ -163,7 +163,7 @@ class ChunkConsumer(driver.Consumer):
             timestamp_type=last.timestamp_type,
             headers=[],
             key=None,
-            value=cast(bytes, Chunk(partition, reading, content)),
+            value=cast(bytes, Chunk(partition, reading, content, (records[0].timestamp * 1000, last.timestamp * 1000))),
             checksum=None,
             serialized_key_size=0,
             serialized_value_size=0,

@@ -7,6 +7,7 @@ the embassy's broker lost envelopes which it had acknowledged.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final
 
 from data_embassy import failpoint, log, metrics
 from data_embassy.config import Register
+from data_embassy.hops import Sent
 from pipelines.batches import Batch, InFlight
 from pipelines.ports import Output
 from pipelines.precedence import Precedence, Ticket, Turn
@@ -24,6 +26,7 @@ KEPT_ENVELOPES: Final = 8
 MEASURED_ENVELOPES: Final = 32
 """Of which the bytes of a sealed record are measured."""
 
+_MICROSECONDS: Final = 1e6
 _log = log.get("forward")
 
 
@@ -40,15 +43,26 @@ class _Sent:
     batch: Batch
     size: int
     ticket: Ticket
+    way: Sent | None
     acknowledged: asyncio.Future[int]
 
 
 class Flight:
     """What one register has published since it found its place."""
 
-    def __init__(self, register: Register, changed: Callable[[], None], precedence: Precedence) -> None:
+    def __init__(
+        self,
+        register: Register,
+        changed: Callable[[], None],
+        precedence: Precedence,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.acknowledged_end: int | None = None
         """First home offset that the embassy has not acknowledged."""
+        self.newest_way: tuple[Sent, float] | None = None
+        """Home's times of the newest envelope that was acknowledged, and when that was. Other threads ask."""
+        self._clock = clock
         self._register = register
         self._changed = changed
         self._precedence = precedence
@@ -111,10 +125,11 @@ class Flight:
         assert self._turn is not None
         ticket = self._precedence.sent(self._turn, len(envelope))
         failpoint.hit("before_produce")
-        acknowledged = self._publish(envelope)
+        way = self._way(batch)
+        acknowledged = self._publish(envelope, way=None if way is None else way.encode())
         failpoint.hit("after_produce")
         acknowledged.add_done_callback(lambda _: self._changed())
-        self._sent.append(_Sent(batch, len(envelope), ticket, acknowledged))
+        self._sent.append(_Sent(batch, len(envelope), ticket, way, acknowledged))
         self._sizes.append((len(batch.records), len(envelope)))
         self._count()
 
@@ -129,6 +144,8 @@ class Flight:
             self.acknowledged_end = sent.batch.last_offset + 1
             failpoint.hit("after_ack")
             self._kept.append(sent.batch.first_offset)
+            if sent.way is not None:
+                self.newest_way = sent.way, self._clock()
             self._measure(sent)
 
     async def give_up(self) -> None:
@@ -144,9 +161,20 @@ class Flight:
         if output is not None:
             await output.close(wait_seconds=CLOSE_SECONDS)
 
-    def _publish(self, envelope: bytes) -> asyncio.Future[int]:
+    def _publish(self, envelope: bytes, *, way: bytes | None = None) -> asyncio.Future[int]:
         assert self._output is not None
-        return self._output.publish(self._register.lane_topic, envelope)
+        return self._output.publish(self._register.lane_topic, envelope, way=way)
+
+    def _way(self, batch: Batch) -> Sent | None:
+        if batch.captured is None:
+            return None
+        first, last = batch.captured
+        return Sent(
+            captured_first=first,
+            captured_last=last,
+            collected=batch.collected,
+            sealed=round(self._clock() * _MICROSECONDS),
+        )
 
     def _reach(self, lane_offset: int) -> None:
         if 0 <= lane_offset <= self._lane_offset:

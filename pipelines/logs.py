@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from data_embassy import clock
+from data_embassy import clock, hops
 from data_embassy.errors import DataEmbassyError, TransportError
 from data_embassy.kafka import ENVELOPE_BYTES_MAX, Settings
 from pipelines.tail import Bounds
@@ -146,7 +146,8 @@ class LogReader:
 class Publisher:
     """Publishes to partition 0 of topics, in order and exactly once per producer session; each message is awaited.
 
-    `down` is home's half of the clock comparison (data_embassy.clock); where it is known each message says it.
+    `down` is home's half of the clock comparison (data_embassy.clock); where it is known each message says it. An envelope
+    goes with home's times of it (data_embassy.hops).
     """
 
     def __init__(
@@ -158,7 +159,9 @@ class Publisher:
         self._thread = threading.Thread(target=self._serve, name="publisher", daemon=True)
         self._thread.start()
 
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None) -> asyncio.Future[int]:
+    def publish(
+        self, topic: str, value: bytes, *, key: bytes | None = None, way: bytes | None = None
+    ) -> asyncio.Future[int]:
         """Hand a message over; the future gives its offset, or raises TransportError or MessageTooLarge.
 
         The offset is negative when the broker had the message already and does not say where.
@@ -170,16 +173,21 @@ class Publisher:
             self._settle(acknowledged, error, -1 if offset is None else offset)
 
         try:
-            self._producer.produce(topic, value, key, partition=0, on_delivery=delivered, headers=self._headers())
+            self._producer.produce(topic, value, key, partition=0, on_delivery=delivered, headers=self._headers(way))
         except BufferError as error:
             raise TransportError("the producer's queue is full", remedy="check the broker and the link") from error
         except KafkaException as error:
             raise _refusal(topic, error.args[0]) from error
         return acknowledged
 
-    def _headers(self) -> list[tuple[str, str | bytes | None]]:
+    def _headers(self, way: bytes | None) -> list[tuple[str, str | bytes | None]]:
         down = self._down()
-        return [] if down is None else [(clock.HEADER, clock.encode_header(down))]
+        headers: list[tuple[str, str | bytes | None]] = []
+        if down is not None:
+            headers.append((clock.HEADER, clock.encode_header(down)))
+        if way is not None:
+            headers.append((hops.HEADER, way))
+        return headers
 
     async def close(self, *, wait_seconds: float) -> None:
         """Wait at most so long for acknowledgements, then give up what is left."""

@@ -16,7 +16,9 @@ from pipelines.tail import Start
 class Output(Protocol):
     """A producer on the lane (logs.Publisher)."""
 
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None) -> asyncio.Future[int]: ...  # noqa: D102
+    def publish(  # noqa: D102
+        self, topic: str, value: bytes, *, key: bytes | None = None, way: bytes | None = None
+    ) -> asyncio.Future[int]: ...
 
     async def close(self, *, wait_seconds: float) -> None: ...  # noqa: D102
 

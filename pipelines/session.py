@@ -14,7 +14,7 @@ from typing import Final
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, TransportError
-from pipelines.batches import LIMITS, Batch, Collector, Limits, Record
+from pipelines.batches import LIMITS, Batch, Collector, Limits
 from pipelines.chunks import Chunk
 from pipelines.flight import Flight, LaneRewound
 from pipelines.forward import Way
@@ -119,13 +119,13 @@ class Session:
         if chunk.reading is not self.reading or not self._is_reading or self.next_offset is None:
             return
         try:
-            self._accept(chunk.records, self.next_offset)
+            self._accept(chunk, self.next_offset)
         except DataEmbassyError as error:
             self._fail(error)
 
-    def _accept(self, records: Sequence[Record], expected: int) -> None:
+    def _accept(self, chunk: Chunk, expected: int) -> None:
         try:
-            fresh = admit(expected, records)
+            fresh = admit(expected, chunk.records)
         except HomeGap:
             if self._reseek_from == expected:
                 raise
@@ -144,7 +144,7 @@ class Session:
             self._doubted = expected
         else:
             self._numbering.advance(fresh)
-            self._collector.add(fresh)
+            self._collector.add(fresh, chunk.captured if len(fresh) == len(chunk.records) else None)
             self.next_offset = fresh[-1][0] + 1
         self._changed.set()
 

@@ -90,9 +90,12 @@ class Decoded:
     shapes: tuple[ShapeChanges, ...]
     count: int
     pulses: tuple[Mapping[str, Text], ...]
+    """Rows of `data_embassy.pulse`, oldest first."""
     ddl: tuple[DdlRow, ...]
     checkpoints: tuple[OwnRow, ...] = ()
     repairs: tuple[OwnRow, ...] = ()
+    pulse_place: int | None = None
+    """Where among the values the newest pulse stands."""
 
     @property
     def ends_inside_transaction(self) -> bool:

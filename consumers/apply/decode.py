@@ -63,14 +63,16 @@ class Decoder:
                 orders[place] = order
                 transactions[place] = transaction
         _check_frames(frames, orders, transactions, first_order)  # (4)
+        pulses = _own_rows(shapes, "pulse", "cu")
         return Decoded(
             frames=tuple(frames),
             shapes=tuple(shapes),
             count=len(values),
-            pulses=tuple(_own_rows(shapes, "pulse", "cu").values()),  # (5)
+            pulses=tuple(pulses.values()),  # (5)
             ddl=_ddl_rows(shapes, frames),
             checkpoints=_inserted(shapes, frames, "checkpoint"),
             repairs=_inserted(shapes, frames, "repair"),
+            pulse_place=max(pulses, default=None),
         )
 
     def _decode_shape(self, crc: bytes, places: list[int], bodies: list[bytes]) -> ShapeChanges:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import lz4.frame
 import pytest
 
-from consumers.metering import lag_seconds
 from consumers.position import StandbyPosition
 from consumers.supervise import RegisterReceiver
 from data_embassy.envelope import HomeSealer, peek
@@ -139,7 +138,7 @@ def beat_of(receiver: RegisterReceiver) -> int | None:
 def lag_of(receiver: RegisterReceiver) -> float:
     position = position_of(receiver)
     assert position is not None
-    lag = lag_seconds(position)
+    lag = receiver.figures().lag_seconds
     assert lag is not None
     return lag
 

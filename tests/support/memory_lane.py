@@ -45,6 +45,9 @@ class MemoryLane:
     def known_end(self) -> int | None:
         return len(self._messages)
 
+    def arrival(self, offset: int) -> None:
+        return
+
     def bounds(self) -> tuple[int, int]:
         return 0, len(self._messages)
 

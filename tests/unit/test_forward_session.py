@@ -43,7 +43,9 @@ class MemoryLane:
     exhausted: int = 0
     closed: int = 0
 
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None) -> asyncio.Future[int]:
+    def publish(
+        self, topic: str, value: bytes, *, key: bytes | None = None, way: bytes | None = None
+    ) -> asyncio.Future[int]:
         assert topic == REGISTER.lane_topic
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.published.append(value)

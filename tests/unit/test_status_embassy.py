@@ -17,7 +17,7 @@ from consumers.stops import Stop, StopFiles
 from consumers.telling import Told, ToldFiles
 from data_embassy.config import Site, open_site, pause, write_atomically
 from data_embassy.errors import ConfigError, ContractError, TransportError
-from data_embassy.status import RegisterStatus
+from data_embassy.status import HOPS, RegisterStatus
 from tests.support.receiver_model import first_position
 
 SITE = '[site]\nrole="embassy"\n[kafka]\nbootstrap="x:1"\n[postgres]\nhost="127.0.0.1"\nport=1\n'
@@ -166,7 +166,23 @@ def test_without_a_position_nothing_is_known_of_lag_and_backlog(world: World) ->
 def test_a_pulse_from_the_future_is_no_lag_to_be_trusted(world: World) -> None:
     world.position = replace(POSITION, pulse_at=(AT + 3) * 1_000_000)
     found = world.look()
-    assert (found.lag_seconds, found.is_lag_trusted) == (0.0, False)
+    assert (found.lag_seconds, found.is_lag_trusted, found.is_objective_met) == (None, False, False)
+
+
+@pytest.mark.parametrize("offset", [-3600, 3600])
+def test_clocks_an_hour_apart_show_the_true_lag_and_that_it_is_not_trusted(world: World, offset: int) -> None:
+    world.position = replace(POSITION, pulse_at=(AT - offset - 2) * 1_000_000)
+    hops = dict.fromkeys(HOPS, 0.25)
+    world.tells(correction_seconds=offset, is_offset_small=False, hops=hops, level_in_seconds=4.0, backlog_bytes=9)
+    found = world.look()
+    assert (found.lag_seconds, found.is_lag_trusted, found.hops) == (2.0, False, hops)
+    assert (found.level_in_seconds, found.backlog.bytes) == (4.0, 9)
+
+
+def test_a_register_whose_clock_is_ahead_shows_the_true_lag(world: World) -> None:
+    world.position = replace(POSITION, pulse_at=(AT + 3598) * 1_000_000)
+    world.tells(ahead_seconds=3600.0, is_offset_small=False)
+    assert world.look().lag_seconds == 2.0
 
 
 @pytest.mark.parametrize("ago", [None, 60.0])

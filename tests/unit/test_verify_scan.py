@@ -49,6 +49,9 @@ class FakeLane:
     def known_end(self) -> int | None:
         return len(self._lane)
 
+    def arrival(self, offset: int) -> None:
+        return
+
 
 @dataclass
 class Embassy:
