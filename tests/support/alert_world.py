@@ -186,9 +186,16 @@ def expect(group: dict[str, Any], expr: str, *, at: int, labels: list[str]) -> N
     group["promql_expr_test"].append({"expr": expr, "eval_time": f"{at}s", "exp_samples": samples})
 
 
-def promtool_file(rules: str, groups: list[dict[str, Any]], *, interval: int) -> str:
-    """The test file; JSON is YAML."""
-    return json.dumps({"rule_files": [rules], "evaluation_interval": f"{interval}s", "tests": groups})
+def promtool_file(rules: str, order: list[str], groups: list[dict[str, Any]], *, interval: int) -> str:
+    """The test file, with its groups of rules in their order; JSON is YAML."""
+    return json.dumps(
+        {
+            "rule_files": [rules],
+            "evaluation_interval": f"{interval}s",
+            "group_eval_order": order,
+            "tests": groups,
+        }
+    )
 
 
 def _number(value: float) -> str:
