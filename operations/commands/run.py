@@ -1,4 +1,4 @@
-"""`embassy run forward|pulse|receive`: this site's processes, each in the foreground until SIGTERM."""
+"""`embassy run forward|pulse|receive|page`: this site's processes, each in the foreground until SIGTERM."""
 
 from __future__ import annotations
 
@@ -35,3 +35,11 @@ def receive() -> None:
     from consumers.receive import run_receive
 
     run_receive(open_site(site_folder(None)))
+
+
+@app.command()
+def page() -> None:
+    """Both sites: the status page for people; read-only, on loopback unless the site says how it is guarded."""
+    from operations.page.serve import serve
+
+    serve(open_site(site_folder(None)))

@@ -1,0 +1,109 @@
+"""One sentence that says how a site is, and one below it: the most serious thing first. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from data_embassy.status import RegisterStatus
+from operations.page.behind import behind, hush_seconds
+from operations.page.snapshot import Snapshot
+from operations.page.words import LATE, age, clock, counted, lag, tone_of
+
+_ORDER: Final = ("stopped", "down", "unknown", "waiting", LATE, "paused", "loading", "empty")
+_SAID: Final = {
+    "stopped": ("{names} stands still.", "{n} of {all} registers stand still."),
+    "down": ("Nobody works on {names}.", "Nobody works on {n} of {all} registers."),
+    "unknown": ("Nothing is known of {names}.", "Nothing is known of {n} of {all} registers."),
+    "waiting": ("{names} waits for a service.", "{n} of {all} registers wait for a service."),
+    LATE: ("{names} is further behind than agreed.", "{n} of {all} registers are further behind than agreed."),
+    "paused": ("{names} is paused.", "{n} of {all} registers are paused."),
+    "loading": ("{names} is being loaded.", "{n} of {all} registers are being loaded."),
+    "empty": ("{names} is still empty.", "{n} of {all} registers are still empty."),
+}
+_ALSO: Final = {
+    "stopped": "stopped", "down": "down", "unknown": "not heard of", "waiting": "waiting", LATE: "late",
+    "paused": "paused", "loading": "loading", "empty": "empty",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The first words of the overview."""
+
+    text: str
+    below: str
+    tone: str
+
+
+def headline(snapshot: Snapshot) -> Headline:
+    """How the site is, as of the snapshot."""
+    found = snapshot.seen.registers
+    if snapshot.taken_at is None:
+        return Headline(text="Looking for the first time.", below="Nothing is known yet.", tone="unknown")
+    if not found:
+        return Headline(
+            text="No registers yet.", below="A register is brought with: embassy register add", tone="empty"
+        )
+    quiet = hush_seconds(found, snapshot.role, snapshot.taken_at)
+    if quiet is not None and not any(one.state in ("stopped", "down") for one in found):
+        return _hush(snapshot, quiet)
+    for tone in _ORDER:
+        names = [one.register for one in found if tone_of(one) == tone]
+        if names:
+            one, many = _SAID[tone]
+            words = one if len(names) == 1 else many
+            text = words.format(names=names[0], n=_spelt(len(names)), all=len(found))
+            return Headline(text=text[0].upper() + text[1:], below=_below(snapshot, tone), tone=tone)
+    return Headline(text=_well(found), below=_below(snapshot, "live"), tone="live")
+
+
+def _hush(snapshot: Snapshot, quiet: float) -> Headline:
+    other = "the embassy" if snapshot.role == "home" else "home"
+    assert snapshot.taken_at is not None
+    since = snapshot.taken_at - dt.timedelta(seconds=quiet)
+    text = f"Nothing has come from {other} for {age(quiet)}."
+    if snapshot.role == "home":
+        below = f"What stands here is what it last said, at {clock(since)} UTC. Either the link is cut or it is dark."
+        return Headline(text=text, below=below, tone="unknown")
+    whole = counted(len(snapshot.seen.registers), "standby stands", "standbys stand")
+    below = f"{whole} as home was at {clock(since)} UTC, complete and ready. Either the link is cut or home is dark."
+    return Headline(text=text, below=below, tone=LATE)
+
+
+def _well(found: Sequence[RegisterStatus]) -> str:
+    has_objectives = any(one.objective_seconds is not None for one in found)
+    if len(found) == 1:
+        return f"{found[0].register} is {'within its objective' if has_objectives else 'kept warm'}.".capitalize()
+    return f"All {_spelt(len(found))} registers are {'within their objectives' if has_objectives else 'kept warm'}."
+
+
+def _below(snapshot: Snapshot, said: str) -> str:
+    found, sentences = snapshot.seen.registers, []
+    apart = next((one.clock_offset_seconds for one in found if one.is_lag_trusted is False), None)
+    if any(one.is_lag_trusted is False for one in found):
+        by = "" if apart is None else f" by {lag(abs(apart))}"
+        sentences.append(f"The clocks of the sites differ{by}: set them, lags are not to be trusted.")
+    lags = [(known, one.register) for one in found if (known := behind(one, snapshot.role).seconds) is not None]
+    if lags:
+        worst, name = max(lags)
+        sentences.append(f"Furthest behind is {name}, by {lag(worst)}.")
+    others = [
+        f"{sum(1 for one in found if tone_of(one) == tone)} {_ALSO[tone]}"
+        for tone in _ORDER
+        if tone != said and any(tone_of(one) == tone for one in found)
+    ]
+    if others:
+        sentences.append("Also " + ", ".join(others) + ".")
+    fine = sum(1 for one in found if tone_of(one) == "live")
+    if said != "live" and fine:
+        verb = "goes on as it should" if fine == 1 else "go on as they should"
+        sentences.append(f"{_spelt(fine).capitalize()} of {len(found)} {verb}.")
+    return " ".join(sentences)
+
+
+def _spelt(number: int) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    return words[number] if number < len(words) else str(number)
