@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from random import Random
 from typing import TypeAlias
+from uuid import UUID
 
 from psycopg import Connection, Rollback
 
@@ -45,6 +46,11 @@ def thinking_better(action: Action) -> Action:
 def recent_day(rng: Random) -> date:
     """One of the last five hundred days."""
     return REFERENCE_DAY - timedelta(days=rng.randrange(500))
+
+
+def any_uuid(rng: Random) -> UUID:
+    """A random identifier, which comes from the seed as well."""
+    return UUID(int=rng.getrandbits(128), version=4)
 
 
 def any_code(rng: Random) -> str:

@@ -9,6 +9,7 @@ from deploy.registers.draws import (
     Action,
     Database,
     any_code,
+    any_uuid,
     full_name,
     one,
     recent_day,
@@ -241,14 +242,14 @@ def _some_document(db: Database, rng: Random) -> object:
     row = one(
         db,
         "SELECT id FROM court.document WHERE id >= %s ORDER BY id LIMIT 1 FOR UPDATE",
-        (UUID(int=rng.getrandbits(128)),),
+        (any_uuid(rng),),
     )
     return None if row is None else row[0]
 
 
 def _file(db: Database, rng: Random, number: str, kind: str, size: int) -> UUID:
     """A new document of a case; its hash follows within the transaction."""
-    document = UUID(int=rng.getrandbits(128), version=4)
+    document = any_uuid(rng)
     db.execute(
         "INSERT INTO court.document (id, case_number, kind, title, content) VALUES (%s, %s, %s, %s, %s)",
         (document, number, kind, f"{kind} №{size}", rng.randbytes(size)),

@@ -1,14 +1,14 @@
 """Fills the court register: houses and judges, cases in every state with what that state asks for, documents."""
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
 from random import Random
+from uuid import UUID
 
 from deploy.registers import names
-from deploy.registers.draws import REFERENCE_DAY, any_code, full_name
+from deploy.registers.draws import REFERENCE_DAY, any_code, any_uuid, full_name
 from deploy.registers.loading import Load, line
 
 _CASES = 10_000  # at scale 1
@@ -104,8 +104,8 @@ class _Papers:
     """The documents of all cases; remembers the minutes and the decision of each."""
 
     def __init__(self, rng: Random, cases: list[_Case], largest: int) -> None:
-        self.minutes: dict[str, uuid.UUID] = {}
-        self.decisions: dict[str, uuid.UUID] = {}
+        self.minutes: dict[str, UUID] = {}
+        self.decisions: dict[str, UUID] = {}
         self._rng = rng
         self._cases = cases
         self._largest = largest
@@ -125,16 +125,16 @@ class _Papers:
                 self.decisions[case.number], text = self._line(case, "decision", rng.randrange(1_000, 15_000))
                 yield text
 
-    def _line(self, case: _Case, kind: str, size: int) -> tuple[uuid.UUID, str]:
+    def _line(self, case: _Case, kind: str, size: int) -> tuple[UUID, str]:
         rng = self._rng
-        number, content = uuid.UUID(int=rng.getrandbits(128), version=4), rng.randbytes(size)
+        number, content = any_uuid(rng), rng.randbytes(size)
         return number, line(
             str(number), case.number, kind, f"{kind} №{size}", content, sha256(content).hexdigest(), rng.randrange(50),
             f"{case.filed_on} 12:00:00+02",
         )  # fmt: skip
 
 
-def _hearings(cases: list[_Case], minutes: dict[str, uuid.UUID]) -> Iterator[str]:
+def _hearings(cases: list[_Case], minutes: dict[str, UUID]) -> Iterator[str]:
     """Each judge's cases are heard one after the other, four a day, in a room of the judge's own."""
     taken = dict.fromkeys(range(_JUDGES * len(_HOUSES)), 0)
     for case in cases:

@@ -1,6 +1,5 @@
 """Fills the register of identity documents: holders with photos and documents in every state, chips, lists, blanks."""
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,7 +8,7 @@ from random import Random
 from typing import Final
 
 from deploy.registers import names
-from deploy.registers.draws import REFERENCE_DAY, any_code, full_name
+from deploy.registers.draws import REFERENCE_DAY, any_code, any_uuid, full_name
 from deploy.registers.loading import Load, line
 
 _HOLDERS = 14_000  # at scale 1
@@ -56,7 +55,7 @@ def fill(load: Load, scale: float) -> None:
     rng, count = load.rng, max(60, int(_HOLDERS * scale))
     holders = sorted({any_code(rng) for _ in range(count)})
     deceased = {code for code in holders if rng.random() < 0.05}
-    photos = {code: str(uuid.UUID(int=rng.getrandbits(128), version=4)) for code in holders}
+    photos = {code: str(any_uuid(rng)) for code in holders}
     documents = list(_documents(rng, photos, deceased))
     living = {code: photo for code, photo in photos.items() if code not in deceased}
     load.copy("kind", ("code", "name", "prefix", "years", "has_chip"),
@@ -140,15 +139,16 @@ def _applications(rng: Random, documents: list[_Document], living: dict[str, str
     """One for each document; some that were refused, and some that wait."""
     for one in documents:
         state = "made" if one.state == "made" else "handed over"
-        yield line(one.holder, one.kind.code, rng.randrange(OFFICES), one.photo, _fee(rng), state, one.id, _moment(rng))
+        yield line(one.holder, one.kind.code, rng.randrange(OFFICES), one.photo, fee(rng), state, one.id, _moment(rng))
     for holder, photo in living.items():
         if rng.random() < 0.15:
             state = "refused" if rng.random() < 0.2 else "received"
             kind = rng.choice(_KINDS).code
-            yield line(holder, kind, rng.randrange(OFFICES), photo, _fee(rng), state, None, _moment(rng))
+            yield line(holder, kind, rng.randrange(OFFICES), photo, fee(rng), state, None, _moment(rng))
 
 
-def _fee(rng: Random) -> str:
+def fee(rng: Random) -> str:
+    """What an application costs."""
     return rng.choice(("45.00", "22.50", "0.00", "120.00"))
 
 

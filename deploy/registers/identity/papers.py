@@ -3,10 +3,11 @@
 from random import Random
 from uuid import UUID
 
-from deploy.registers.draws import REFERENCE_DAY, Database, any_code, full_name, one, recent_day, run
+from deploy.registers.draws import REFERENCE_DAY, Database, any_code, any_uuid, full_name, one, recent_day, run
 from deploy.registers.identity.finding import lock_documents, some, some_holder
-from deploy.registers.identity.generate import OFFICES, PURPOSES, machine_name
+from deploy.registers.identity.generate import OFFICES, PURPOSES, fee, machine_name
 from deploy.registers.identity.lists import put_on_list
+from deploy.registers.identity.stock import take_blank
 
 
 def enrol(db: Database, rng: Random) -> int:
@@ -43,7 +44,7 @@ def make(db: Database, rng: Random) -> int:
     """A blank becomes a document: it leaves the stock, and a chip gets its certificates."""
     if (found := some(db, rng, "application", "received")) is None:
         return 0
-    if (serial := _take_blank(db, rng)) is None:
+    if (blank := take_blank(db, rng)) is None:
         return 0
     row = one(
         db,
@@ -51,7 +52,7 @@ def make(db: Database, rng: Random) -> int:
            SELECT k.prefix || lpad(nextval('identity.document_number')::text, 7, '0'), %s, a.holder, a.kind, a.office,
                a.photo, (%s::date + make_interval(years => k.years))::date
            FROM identity.application a JOIN identity.kind k ON k.code = a.kind WHERE a.id = %s RETURNING id""",
-        (serial, recent_day(rng), found.id),
+        (blank.serial, recent_day(rng), found.id),
     )
     assert row is not None
     touched = run(db, "UPDATE identity.application SET state = 'made', document = %s WHERE id = %s", (row[0], found.id))
@@ -124,7 +125,7 @@ def show_photo(db: Database, rng: Random) -> int:
     return run(
         db,
         "UPDATE identity.photo SET times_shown = times_shown + 1 WHERE id = (" + _SOME_PHOTO + ")",
-        (UUID(int=rng.getrandbits(128)),),
+        (any_uuid(rng),),
     )
 
 
@@ -133,7 +134,7 @@ def improve_photo(db: Database, rng: Random) -> int:
     return run(
         db,
         "UPDATE identity.photo SET image = %s WHERE id = (" + _SOME_PHOTO + ")",
-        (rng.randbytes(rng.randrange(1_500, 20_000)), UUID(int=rng.getrandbits(128))),
+        (rng.randbytes(rng.randrange(1_500, 20_000)), any_uuid(rng)),
     )
 
 
@@ -160,29 +161,17 @@ def _apply(db: Database, rng: Random, holder: str, photo: object) -> int:
         """INSERT INTO identity.application (holder, kind, office, photo, fee)
            SELECT %s, code, %s, %s, %s FROM identity.kind ORDER BY code
            OFFSET floor(%s * (SELECT count(*) FROM identity.kind)) LIMIT 1 ON CONFLICT DO NOTHING""",
-        (holder, rng.randrange(OFFICES), photo, rng.choice(("45.00", "22.5", "0")), rng.random()),
+        (holder, rng.randrange(OFFICES), photo, fee(rng), rng.random()),
     )
 
 
 def _take_photo(db: Database, rng: Random, holder: str) -> UUID:
-    photo, size = UUID(int=rng.getrandbits(128), version=4), rng.randrange(2_500, 14_000)
+    photo, size = any_uuid(rng), rng.randrange(2_500, 14_000)
     db.execute(
         "INSERT INTO identity.photo (id, holder, image, taken_on) VALUES (%s, %s, %s, %s)",
         (photo, holder, rng.randbytes(size), REFERENCE_DAY),
     )
     return photo
-
-
-def _take_blank(db: Database, rng: Random) -> object:
-    """A blank from the stock of an office; nobody waits for another's."""
-    row = one(
-        db,
-        """DELETE FROM identity.blank WHERE serial = (
-               SELECT serial FROM identity.blank WHERE NOT is_destroyed AND office >= %s
-               ORDER BY office, serial LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING serial""",
-        (rng.randrange(OFFICES),),
-    )
-    return None if row is None else row[0]
 
 
 def _set_state(db: Database, document: int, state: str) -> int:

@@ -1,10 +1,19 @@
 """Chips: their stock, and what happens to serials that were mixed up."""
 
+from dataclasses import dataclass
 from random import Random
 
 from deploy.registers.draws import Database, one, recent_day, run
 from deploy.registers.identity.finding import some
 from deploy.registers.identity.generate import OFFICES
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """What a document can be made of."""
+
+    serial: str
+    office: object
 
 
 def receive_delivery(db: Database, rng: Random) -> int:
@@ -61,22 +70,15 @@ def replace_chip(db: Database, rng: Random) -> int:
     """A chip is broken: a blank gives its serial, and takes the broken one's to the shredder."""
     if (found := some(db, rng, "document", "made")) is None:
         return 0
-    blank = one(
-        db,
-        """DELETE FROM identity.blank WHERE serial = (
-               SELECT serial FROM identity.blank WHERE NOT is_destroyed
-               ORDER BY serial DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
-           RETURNING serial, office""",
-    )
-    if blank is None:
+    if (blank := take_blank(db, rng)) is None:
         return 0
     touched = run(
         db,
         """INSERT INTO identity.blank (serial, office, is_destroyed)
            SELECT serial, %s, true FROM identity.document WHERE id = %s""",
-        (blank[1], found.id),
+        (blank.office, found.id),
     )
-    return 1 + touched + run(db, "UPDATE identity.document SET serial = %s WHERE id = %s", (blank[0], found.id))
+    return 1 + touched + run(db, "UPDATE identity.document SET serial = %s WHERE id = %s", (blank.serial, found.id))
 
 
 def renew_certificates(db: Database, rng: Random) -> int:
@@ -92,6 +94,18 @@ def renew_certificates(db: Database, rng: Random) -> int:
            WHERE c.document = d.id""",
         (rng.getrandbits(60), rng.random()),
     )
+
+
+def take_blank(db: Database, rng: Random) -> Blank | None:
+    """A blank leaves the stock of an office; nobody waits for another's."""
+    row = one(
+        db,
+        """DELETE FROM identity.blank WHERE serial = (
+               SELECT serial FROM identity.blank WHERE NOT is_destroyed AND office >= %s
+               ORDER BY office, serial LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING serial, office""",
+        (rng.randrange(OFFICES),),
+    )
+    return None if row is None else Blank(str(row[0]), row[1])
 
 
 def _some_documents(db: Database, rng: Random, count: int) -> list[tuple[object, ...]]:
