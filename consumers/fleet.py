@@ -38,6 +38,10 @@ class Fleet:
                 self._working[name] = RegisterReceiver(register, self._around)
                 self._working[name].start()
 
+    def receivers(self) -> list[RegisterReceiver]:
+        """Those that work. Any thread may ask."""
+        return list(self._working.values())
+
     def retry(self) -> None:
         """Look again at whatever stands still."""
         for receiver in self._working.values():

@@ -87,6 +87,7 @@ class StandbyWorker(threading.Thread):
         self.pulse_applied_at: float | None = None
         self.measured = Measured()
         """What the newest pulse showed that was applied here."""
+        self._slowest = Measured()
         self.began: queue.SimpleQueue[GenerationBegan] = queue.SimpleQueue()
         self.lane_end: int | None = None
         self.envelope_bytes: float | None = None
@@ -278,6 +279,13 @@ class StandbyWorker(threading.Thread):
         if position.pulse_at is not None:
             correction = self._services.comparison.correction
             self.measured = measure(position.pulse_at, passed, standby.microseconds(now), correction=correction)
+            if self.measured.seconds >= self._slowest.seconds:
+                self._slowest = self.measured
+
+    def take_slowest(self) -> Measured:
+        """Of the pulses applied since the last call, the one that was longest on its way; else the newest."""
+        slowest, self._slowest = self._slowest, Measured()
+        return slowest if slowest.hops else self.measured
 
     def generation_began(self, generation: GenerationBegan) -> None:
         """Hear of a later generation or attempt."""

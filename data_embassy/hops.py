@@ -79,6 +79,11 @@ class Measured:
     ahead: float = 0.0
     """Seconds by which the register's clock is at least ahead of home's: a pulse is not captured before it is made."""
 
+    @property
+    def seconds(self) -> float:
+        """All hops together; 0 when they are not known."""
+        return sum(self.hops.values())
+
 
 def measure(pulse_at: int, passed: Passed | None, committed_at: int, *, correction: float) -> Measured:
     """Hops of a pulse; `committed_at` by the embassy's clock, of which `correction` seconds are to be taken."""

@@ -19,6 +19,29 @@ _SAMPLES: Final = (
     " ) AS kept ORDER BY bucket, lag_seconds DESC NULLS LAST, at"
     ") AS thinned ORDER BY at"
 )
+UNWRITTEN_SECONDS: Final = 20.0
+"""What is so new may not be written yet: it says nothing."""
+_BOUNDS: Final = (
+    "SELECT (SELECT at - make_interval(secs => span_seconds) FROM public.lags WHERE register = %(register)s"
+    " ORDER BY at LIMIT 1), (SELECT at FROM public.lags WHERE register = %(register)s ORDER BY at DESC LIMIT 1)"
+)
+_SUMS: Final = """
+SELECT coalesce(sum(known_seconds * share), 0), coalesce(sum(met_seconds * share), 0) FROM (
+    SELECT known_seconds::float8, met_seconds::float8,
+           CASE WHEN begins_at >= %(since)s AND at <= %(until)s THEN 1.0
+                ELSE extract(epoch FROM least(at, %(until)s) - greatest(begins_at, %(since)s))::float8
+                     / span_seconds END AS share
+      FROM (SELECT *, at - make_interval(secs => span_seconds) AS begins_at FROM public.lags
+             WHERE register = %(register)s AND at > %(since)s AND at < %(until)s + interval '1 hour'
+               AND span_seconds > 0) AS near
+     WHERE begins_at < %(until)s) AS within
+"""
+"""Of entries at the edges only a share counts."""
+_WORST: Final = (
+    "SELECT worst_at, lag_seconds, hops, transactions, backlog_envelopes, state, cause, objective_seconds"
+    " FROM public.lags WHERE register = %(register)s AND at > %(since)s AND at <= %(until)s"
+    " AND lag_seconds IS NOT NULL ORDER BY lag_seconds DESC, at LIMIT 1"
+)
 _EVENTS: Final = (
     "SELECT at, register, event, cause, detail, remedy, ended_at, facts FROM public.history"
     " WHERE (%(register)s::text IS NULL OR register = %(register)s)"
@@ -93,6 +116,50 @@ def events(
         Event(at=at, register=name, kind=kind, cause=cause, text=text, remedy=remedy, ended_at=ended, facts=facts or {})
         for at, name, kind, cause, text, remedy, ended, facts in rows
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """How much of a period is known of a register, and how much of it was within the objective."""
+
+    since: dt.datetime
+    """Begin of the part of the period in which the register was watched."""
+    until: dt.datetime
+    """End of it; up to here something could be known by now."""
+    known_seconds: float
+    met_seconds: float
+    worst: Sample | None
+    """Of the longest lag that was seen."""
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return (self.until - self.since).total_seconds()
+
+
+def totals(control: Control, register: str, *, since: dt.datetime, until: dt.datetime) -> Totals | None:
+    """Sums over a period that is not in the future; None for a register that was not watched in it."""
+    bounds = control.connection.execute(_BOUNDS, {"register": register}).fetchone()
+    if bounds is None or bounds[0] is None:
+        return None
+    first, last = bounds
+    begin, end = max(since, first), until
+    if last < end and (end - last).total_seconds() <= UNWRITTEN_SECONDS:
+        end = last
+    if begin >= end:
+        return None
+    arguments = {"register": register, "since": begin, "until": end}
+    known, met = control.connection.execute(_SUMS, arguments).fetchone() or (0.0, 0.0)
+    row = control.connection.execute(_WORST, arguments).fetchone()
+    seconds = (end - begin).total_seconds()
+    return Totals(
+        since=begin,
+        until=end,
+        # Where two receivers followed each other their last and first looks may overlap.
+        known_seconds=min(known, seconds),
+        met_seconds=min(met, seconds),
+        worst=None if row is None else _sample(row),
+    )
 
 
 def _sample(row: Sequence[Any]) -> Sample:

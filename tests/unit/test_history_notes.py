@@ -17,7 +17,7 @@ def after(seconds: float) -> dt.datetime:
 
 
 def watched(second: float, lag: float | None, *, pause: str | None = None, **also: Any) -> Watched:
-    values = {"state": "live", "objective_seconds": 10, "is_lag_trusted": True} | also
+    values: dict[str, Any] = {"state": "live", "objective_seconds": 10, "is_lag_trusted": True} | also
     return Watched(look=Look(at=after(second), lag_seconds=lag, **values), pause=pause)
 
 
