@@ -16,6 +16,7 @@ from data_embassy.config import contract, site
 
 _KINDS: Final = {
     "text": "text",
+    "words": "text",
     "optional": "text",
     "number": "whole number",
     "limit": "whole number",
@@ -32,6 +33,32 @@ Commands find it by `--site` or `EMBASSY_SITE`. Relative paths are relative to t
 together (`embassy config check`); an unknown setting is an error. Workers look at the contracts once a second: a new
 one starts its register, a removed one ends it.
 """
+_EXCLUDED: Final = """\
+## Excluded tables
+
+Sessions, caches, queues of a moment, or what may not leave the country: rows that stay at home, by agreement.
+
+```toml
+[[excluded]]
+table = "public.session"
+reason = "who is logged in now"
+promotion = "everybody logs in again"
+```
+
+A table is excluded by being UNLOGGED at the register (`ALTER TABLE ... SET UNLOGGED`, or created so); the contract says
+why, and what that means later. PostgreSQL writes no log of such rows, so nobody decodes them: no change, TRUNCATE or
+count of them is in the stream, and no foreign key can lead from a table that crosses to one that does not. The table
+itself is part of the schema: snapshot, schema changes and fingerprint carry it, the standby has it UNLOGGED as well and
+knows by itself that it holds nothing of it, also when it is rebuilt without home. Verifications compare its definition
+and leave its rows out. The price: PostgreSQL empties it at home after a crash of the server. What must survive that and
+must not cross belongs into a database of its own ([ADR 12](../adr/0012-excluded-tables-are-unlogged.md)).
+
+Contract and register have to agree. `embassy register check` names unlogged tables that no contract explains, entries
+that fit no table, and stops for an entry that fits a table whose rows would cross; so does a snapshot, before it sends
+anything. While a register runs, SET UNLOGGED replays at its place in the stream; from there on the rows stay. SET
+LOGGED stops the register until a new generation (`embassy register snapshot NAME`). `embassy status --json`,
+`embassy plan` and `embassy register check` show what is excluded, and why.
+"""
 MEANINGS: Final[dict[str, dict[str, str]]] = {
     "site.toml": {
         "site.role": "`home` or `embassy`: what this site is.",
@@ -40,6 +67,8 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "site.state": "Folder with stops, pauses and reports. Small.",
         "site.latitude": "Where this site stands, north positive; `embassy plan` says how far the sites are apart.",
         "site.longitude": "The same, east positive.",
+        "site.disks": "Folders whose disks' free space the metrics show, beside the state folder's: the broker's, the"
+        " databases', as far as they are of this machine.",
         "kafka.bootstrap": "The site's own broker, `host:port[,host:port]`.",
         "kafka.username": "User for SASL PLAIN; without it the broker asks for none.",
         "kafka.password_file": "File of mode 0600 with that user's password.",
@@ -75,6 +104,10 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "objectives.rto_seconds": "How soon the standby must be open for work after the decision.",
         "retention.home_hours": "Home only: how long the home topic keeps what the embassy confirmed.",
         "expected_extensions": "Extensions that the register may have; `embassy register check` names others.",
+        "excluded.table": "In each `[[excluded]]` ([below](#excluded-tables)): `schema.table` of a table whose rows"
+        " stay at home; `*` and `?` stand for other characters.",
+        "excluded.reason": "Why they stay.",
+        "excluded.promotion": "What its absence means for those who work with the standby once it was promoted.",
         "source.host": "Home only: the register's server.",
         "source.port": "Home only: its port.",
         "source.database": "Home only: the register's database.",
@@ -111,7 +144,7 @@ def settings(of: str) -> list[Setting]:
 
 def _asked(call: ast.Call, method: str) -> Iterator[Setting]:
     table, name, *more = (ast.unparse(argument) for argument in call.args)
-    is_needed = method in ("text", "number") and not more
+    is_needed = method in ("text", "words", "number") and not more
     has_default = method in ("text", "number") and more
     default = "required" if is_needed else f"`{more[0].strip(chr(39))}`" if has_default else "none"
     kind = _KINDS[method]
@@ -150,4 +183,4 @@ def configuration_page() -> str:
             f"| `{name}` | {asked[name].kind} | {asked[name].default} | {text} |" for name, text in meanings.items()
         ]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, _EXCLUDED])

@@ -10,7 +10,7 @@ from typing import Final
 import psycopg
 from psycopg.rows import dict_row
 
-from connectors.preflight import activity, constraints, preparation, server, slots, tables, types
+from connectors.preflight import activity, constraints, excluded, preparation, server, slots, tables, types
 from connectors.preflight.expected import Expected, expected
 from connectors.preflight.findings import SEVERITIES, Check, Context, Finding, Report, info, stop, warn
 from connectors.prepare import prepare_sql
@@ -70,7 +70,7 @@ def titles() -> dict[str, str]:
 
 def _checks(wanted: Expected) -> tuple[Check, ...]:
     about_server = (*server.CHECKS, *slots.CHECKS, *preparation.checks(wanted))
-    return (*about_server, *tables.CHECKS, *constraints.CHECKS, *types.CHECKS, *activity.CHECKS)
+    return (*about_server, *tables.CHECKS, *excluded.CHECKS, *constraints.CHECKS, *types.CHECKS, *activity.CHECKS)
 
 
 def _context(connection: Connection, register: Register, source: Source, standby_version: int | None) -> Context:
@@ -86,7 +86,7 @@ def _context(connection: Connection, register: Register, source: Source, standby
         standby_version=standby_version,
         is_prepared=row[1],
         home_clock_us=0,
-        expected_extensions=register.terms.expected_extensions,
+        terms=register.terms,
     )
 
 

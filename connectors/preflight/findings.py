@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, LiteralString
+
+from data_embassy.config import Terms
 
 Severity = Literal["stop", "warn", "info"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("stop", "warn", "info")
@@ -38,8 +40,8 @@ class Context:
     is_prepared: bool
     home_clock_us: int
     """Home's clock when the facts were read, microseconds since 1970."""
-    expected_extensions: tuple[str, ...] | None = None
-    """Those that the contract names; None when it names none."""
+    terms: Terms = field(default_factory=Terms)
+    """What the contract says."""
 
     @property
     def major(self) -> int:

@@ -89,17 +89,6 @@ def judge_not_carried(rows: Sequence[Row], _context: Context) -> Iterator[Findin
     """Tables whose rows do not cross, or not always."""
     for row in rows:
         about = f"table {row['name']}"
-        if row["relkind"] == "f":
-            yield warn(
-                "not_carried", f"foreign table {row['name']}", "its rows live elsewhere and do not cross: the standby"
-                " has the definition only", "add the database that holds them as a register of its own",
-            )  # fmt: skip
-            continue
-        if row["relpersistence"] == "u":
-            yield warn(
-                "not_carried", about, "it is unlogged: its rows do not cross, the standby's is empty",
-                f"if the embassy needs its rows: ALTER TABLE {row['name']} SET LOGGED, before the first snapshot",
-            )  # fmt: skip
         if row["access_method"] not in (None, "heap"):
             yield stop(
                 "not_carried", about, f"its access method {row['access_method']} is not PostgreSQL's own: it is not"

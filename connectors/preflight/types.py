@@ -112,14 +112,14 @@ def judge_extensions(rows: Sequence[Row], context: Context) -> Iterator[Finding]
 
 
 def _unexpected(found: Collection[str], context: Context) -> Iterator[Finding]:
-    if context.expected_extensions is None:
+    if context.terms.expected_extensions is None:
         return
-    for name in sorted({*found} - {*context.expected_extensions}):
+    for name in sorted({*found} - {*context.terms.expected_extensions}):
         yield warn(
             "extensions", f"extension {name}", "the contract does not expect it",
             "find out who made it and why; then add it to expected_extensions in the contract, at both sites",
         )  # fmt: skip
-    for name in sorted({*context.expected_extensions} - {*found}):
+    for name in sorted({*context.terms.expected_extensions} - {*found}):
         yield warn(
             "extensions", f"extension {name}", "the contract expects it, and the register has none",
             "is this the right database? otherwise take it out of expected_extensions in the contract",

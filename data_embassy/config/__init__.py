@@ -11,6 +11,7 @@ from data_embassy.config.live import LOOK_SECONDS, LiveSite
 from data_embassy.config.model import (
     Broker,
     Connect,
+    Excluded,
     Link,
     Metrics,
     Page,
@@ -32,6 +33,7 @@ __all__ = [
     "REMEDY",
     "Broker",
     "Connect",
+    "Excluded",
     "Link",
     "LiveSite",
     "Metrics",

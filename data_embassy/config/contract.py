@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from data_embassy.config.model import Postgres, Register, Source, Terms
+from data_embassy.config.model import Excluded, Postgres, Register, Source, Terms
 from data_embassy.config.reader import Reader
 from data_embassy.errors import ContractError
 
@@ -100,7 +100,20 @@ def _read_terms(reader: Reader) -> Terms:
         rto_seconds=reader.limit("objectives", "rto_seconds", 1, 2592000),
         home_hours=reader.number("retention", "home_hours", 24, 1, 8784),
         expected_extensions=reader.texts("", "expected_extensions"),
+        excluded=tuple(_read_excluded(entry) for entry in reader.entries("excluded")),
     )
+
+
+def _read_excluded(reader: Reader) -> Excluded:
+    table = reader.words("excluded", "table")
+    relation_schema, _, relation_name = table.partition(".")
+    if table and not (relation_schema and relation_name):
+        reader.refuse("excluded", "table", "must be a schema and a table, such as public.session or public.cache_*")
+    found = Excluded(
+        table=table, reason=reader.words("excluded", "reason"), promotion=reader.words("excluded", "promotion")
+    )
+    reader.finish()
+    return found
 
 
 def _read_source(reader: Reader, name: str) -> Source:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from data_embassy.config.secret import PasswordFile
 from data_embassy.errors import ConfigError, ContractError
@@ -63,6 +64,21 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """Tables whose rows stay at home by agreement: at the register they are UNLOGGED, so that nothing decodes them."""
+
+    table: str
+    """`schema.table` as the catalog spells them; `*` stands for any characters, `?` for one."""
+    reason: str
+    promotion: str
+    """What it means for those who work with the standby once it was promoted: it finds these tables empty."""
+
+    def covers(self, relation_schema: str, relation_name: str) -> bool:
+        """True when this is about the table."""
+        return fnmatchcase(f"{relation_schema}.{relation_name}", self.table.replace("[", "[[]"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What an institution and this service agreed on for a register; None where nothing was."""
 
@@ -75,6 +91,15 @@ class Terms:
     home_hours: int = 24
     """How long home keeps what the embassy confirmed."""
     expected_extensions: tuple[str, ...] | None = None
+    excluded: tuple[Excluded, ...] = ()
+
+    def exclusion(self, relation_schema: str, relation_name: str) -> Excluded | None:
+        """What was agreed about a table that stays at home; None for one that crosses."""
+        return next((one for one in self.excluded if one.covers(relation_schema, relation_name)), None)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a status."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +186,8 @@ class Site:
     metrics: Metrics
     page: Page = Page()
     place: Place | None = None
+    disks: tuple[Path, ...] = ()
+    """Folders whose disks are watched, beside the state folder's."""
     registers: Mapping[str, Register]
     """Those whose contracts can be used."""
     faults: Mapping[str, ContractError] = field(default_factory=dict)

@@ -54,6 +54,7 @@ def _load(folder: Path, *, tolerates_contracts: bool) -> Site:
             receive=reader.number("metrics", "receive", 0, 0, 65535),
         ),
         page=_load_page(reader),
+        disks=tuple(folder / path for path in reader.texts("site", "disks") or ()),
         place=_place(reader.degrees("site", "latitude", 90), reader.degrees("site", "longitude", 180), problems),
         registers=registers,
         faults=faults,

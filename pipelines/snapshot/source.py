@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import sql
 
-from data_embassy.config import Source
+from data_embassy.config import Register, Source
 from data_embassy.postgres import Connection
 from pipelines.snapshot.errors import SnapshotDisturbed, SnapshotRefused
 from pipelines.snapshot.plan import Table, refresh_order
@@ -58,6 +59,18 @@ def check_prepared(connection: Connection, name: str, source: Source) -> None:
         raise SnapshotRefused(
             f"{name} is not ready:\n  " + "\n  ".join(problems),
             remedy=f"embassy register prepare {name} --print-sql, to be run by the register's DBA",
+        )
+
+
+def refuse_excluded(found: Iterable[Table], register: Register) -> None:
+    """Refuse to send rows that by contract stay at home; raises SnapshotRefused naming all tables."""
+    names = [(one.relation_schema, one.relation_name) for one in found]
+    crossing = [".".join(name) for name in names if register.terms.exclusion(*name) is not None]
+    if crossing:
+        raise SnapshotRefused(
+            f"the contract of {register.name} excludes what is not unlogged, so that its rows would cross: "
+            + ", ".join(crossing),
+            remedy=f"embassy register check {register.name}, and what it says of each",
         )
 
 

@@ -50,6 +50,7 @@ def take_snapshot(
         if not _value(look, _LOCK):
             raise SnapshotRefused(f"another snapshot of {register.name} is being taken", remedy="wait for it to end")
         source.check_prepared(look, register.name, register.source)
+        source.refuse_excluded(source.tables(look), register)
         ensure_topics(site.kafka, home_topics(register))
         attempt = following(last_attempt(site, register, given=chosen.after_generation))
         for left in range(chosen.attempts_max - 1, -1, -1):
@@ -145,6 +146,7 @@ class _Attempt:
             # (3) Under the snapshot: what there is.
             source.import_snapshot(under, slot.snapshot)
             self._tables = source.tables(under)
+            source.refuse_excluded(self._tables, self._register)
             self._telling.expect(self._tables)
             mark = source.ddl_mark(under)
             if self._is_holding:

@@ -4,10 +4,12 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import psycopg
 import pytest
 
+from data_embassy.config import Excluded, Terms
 from pipelines.snapshot import Options, Progress, SlotTimeout, SnapshotDisturbed, SnapshotRefused, take_snapshot
 from pipelines.snapshot import source as steps
 from tests.support.prepared_register import PreparedRegister, contents, prepared_register, records, standby
@@ -202,6 +204,26 @@ def test_an_unprepared_register_is_refused_before_anything_is_written(
     with pytest.raises(SnapshotRefused, match=complaint):
         take_snapshot(register.site, register.register, report=quiet)
     assert not (register.site.state / "snapshot").exists()
+
+
+def test_rows_that_stay_at_home_by_contract_are_never_sent(register: PreparedRegister):
+    register.run("CREATE TABLE held (id integer PRIMARY KEY); INSERT INTO held VALUES (1)")
+    agreed = Terms(excluded=(Excluded(table="public.held", reason="r", promotion="p"),))
+    contract = replace(register.register, terms=agreed)
+    with pytest.raises(SnapshotRefused, match=r"public\.held") as refused:
+        take_snapshot(register.site, contract, report=quiet)
+    assert "register check" in refused.value.remedy
+    assert not (register.site.state / "snapshot").exists()
+
+    def log_it_again(progress: Progress) -> None:
+        if progress.phase == "begin":
+            register.run("ALTER TABLE held SET LOGGED")
+
+    register.run("ALTER TABLE held SET UNLOGGED")
+    with pytest.raises(SnapshotRefused, match=r"public\.held"):
+        take_snapshot(register.site, contract, report=log_it_again)
+    register.run("ALTER TABLE held SET UNLOGGED")
+    assert take_snapshot(register.site, contract, report=quiet).generation == 1
 
 
 def test_two_snapshots_at_once_are_refused(register: PreparedRegister):

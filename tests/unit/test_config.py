@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data_embassy.config import Place, Terms, load_site
+from data_embassy.config import Excluded, Place, Terms, load_site
 from data_embassy.errors import ConfigError
 
 HOME = """
@@ -93,6 +93,44 @@ def test_all_that_is_wrong_with_the_terms_comes_together(tmp_path):
         "retention.home_hours must lie between 1 and",
     ):
         assert part in str(error.value)
+
+
+EXCLUDED = """
+[[excluded]]
+table = "public.session"
+reason = "who is logged in now"
+promotion = "everybody logs in again"
+[[excluded]]
+table = "cache.*"
+reason = "computed"
+promotion = "computed again"
+"""
+
+
+def test_a_contract_says_which_tables_stay_at_home_and_why(tmp_path):
+    terms = load_site(write(tmp_path, population=REGISTER + EXCLUDED)).register("population").terms
+    first = Excluded(table="public.session", reason="who is logged in now", promotion="everybody logs in again")
+    assert terms.exclusion("public", "session") == terms.excluded[0] == first
+    assert terms.exclusion("cache", "anything") == terms.excluded[1]
+    assert terms.exclusion("public", "person") is None
+    assert terms.as_json()["excluded"][1]["reason"] == "computed"
+
+
+def test_all_that_is_wrong_with_exclusions_comes_together(tmp_path):
+    wrong = EXCLUDED.replace('"public.session"', '"session"').replace('"computed"', '" "')
+    wrong = wrong.replace('promotion = "everybody', 'Promotion = "everybody').replace('"computed again"', "3")
+    with pytest.raises(ConfigError) as error:
+        load_site(write(tmp_path, population=REGISTER + wrong, land=f"excluded = 3\n{REGISTER}"))
+    for part in (
+        "excluded 1: excluded.table must be a schema and a table",
+        "excluded 1: excluded.promotion is missing",
+        "excluded 1: unknown setting excluded.Promotion",
+        "excluded 2: excluded.reason must say something",
+        "excluded 2: excluded.promotion must be str",
+        "land.toml: excluded is written as one table for each",
+    ):
+        assert part in str(error.value)
+    assert str(error.value).count("excluded 1:") == 3
 
 
 def test_the_sites_places_are_read(tmp_path):

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from connectors.preflight import Finding, Report, activity, preparation, server, slots, tables, titles, types
+from connectors.preflight import Finding, Report, activity, excluded, preparation, server, slots, tables, titles, types
 from connectors.preflight.expected import expected
 from connectors.preflight.findings import SEVERITIES, Context, human_bytes
 from connectors.prepare import template
+from data_embassy.config import Excluded, Terms
 from operations.commands.check import text
 
 NOW = Context(
@@ -151,8 +152,6 @@ def test_identities(facts: dict[str, Any], found: list[str]):
     ("facts", "found"),
     [
         ({}, []),
-        ({"relkind": "f"}, ["warn"]),
-        ({"relpersistence": "u"}, ["warn"]),
         ({"access_method": "columnar"}, ["stop"]),
         ({"toast_bytes": 90_000_000, "bytes": 90_000_000}, ["warn"]),
         ({"toast_bytes": 90_000_000, "bytes": 90_000_000, "row_estimate": 100_000}, []),
@@ -160,6 +159,52 @@ def test_identities(facts: dict[str, Any], found: list[str]):
 )
 def test_tables_that_do_not_cross(facts: dict[str, Any], found: list[str]):
     assert [f.severity for f in tables.judge_not_carried([TABLE | facts], NOW)] == found
+
+
+STAYS = Excluded(table="public.session*", reason="who is logged in", promotion="they log in again")
+HELD: dict[str, Any] = {
+    "name": "session_a", "relation_schema": "public", "relation_name": "session_a", "is_foreign": False,
+    "is_unlogged": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "terms", "found"),
+    [
+        ({"is_unlogged": False}, Terms(), []),
+        ({}, Terms(), [("warn", "not_carried", "SET LOGGED")]),
+        ({"is_unlogged": False, "is_foreign": True}, Terms(), [("warn", "not_carried", "register of its own")]),
+        ({}, Terms(excluded=(STAYS,)), [("info", "excluded", "nothing to do")]),
+        ({"is_unlogged": False, "is_foreign": True}, Terms(excluded=(STAYS,)), [("info", "excluded", "nothing to do")]),
+        ({"is_unlogged": False}, Terms(excluded=(STAYS,)), [("stop", "excluded", "SET UNLOGGED")]),
+        (
+            {"is_unlogged": False, "relation_name": "person"},
+            Terms(excluded=(STAYS,)),
+            [("warn", "excluded", "take it out")],
+        ),
+        ({}, Terms(excluded=(STAYS, STAYS)), [("info", "excluded", "nothing to do")]),
+    ],
+)
+def test_tables_that_stay_at_home_by_agreement(facts: dict[str, Any], terms: Terms, found: list[tuple[str, str, str]]):
+    findings = list(excluded.judge_excluded([HELD | facts], replace(NOW, terms=terms)))
+    assert [(one.severity, one.check) for one in findings] == [one[:2] for one in found]
+    assert all(expected[2] in one.remedy for one, expected in zip(findings, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("table", "relation", "is_covered"),
+    [
+        ("public.session", ("public", "session"), True),
+        ("public.session", ("public", "Session"), False),
+        ("public.session", ("public", "sessions"), False),
+        ("public.cache_?", ("public", "cache_1"), True),
+        ("*.cache", ("a b", "cache"), True),
+        ("public.[ab]", ("public", "a"), False),
+        ("public.[ab]", ("public", "[ab]"), True),
+    ],
+)
+def test_an_exclusion_covers_names_as_the_catalog_spells_them(table, relation, is_covered):
+    assert Excluded(table=table, reason="r", promotion="p").covers(*relation) is is_covered
 
 
 @pytest.mark.parametrize(
@@ -233,10 +278,10 @@ def test_extensions(facts: dict[str, Any], found: str):
 
 def test_extensions_that_the_contract_does_not_expect_and_those_that_are_missing():
     row = {"name": "hstore", "version": "1", "needs_superuser": True, "is_trusted": True}
-    context = replace(NOW, expected_extensions=("citext",))
+    context = replace(NOW, terms=Terms(expected_extensions=("citext",)))
     found = [(one.object, one.severity) for one in types.judge_extensions([row], context)]
     assert found[:2] == [("extension hstore", "warn"), ("extension citext", "warn")]
-    expected = replace(NOW, expected_extensions=("hstore",))
+    expected = replace(NOW, terms=Terms(expected_extensions=("hstore",)))
     assert [one.severity for one in types.judge_extensions([row], expected)] == ["info"]
 
 
