@@ -123,13 +123,14 @@ def lag_chart(past: Past, objective: int | None) -> Chart:
     shown = objective is not None and objective <= 4 * top
     if shown and objective is not None:
         top = max(top, nice(objective * 1.01))
-    scale = _Scale(past=past, top=top)
+    scale = _Scale(past, top)
     hops = [name for name in HOPS if any(name in one.hops for one in past.samples)]
+    levels = _stacked(past.samples, hops)
     shapes = [
-        Shape(name=f"hop-{name}", words=HOP_WORDS[name], path=scale.area(_below(hops, name), _upto(hops, name)))
-        for name in hops
+        Shape(name=f"hop-{name}", words=HOP_WORDS[name], path=scale.area(*levels[at : at + 2]))
+        for at, name in enumerate(hops)
     ]
-    shapes.append(Shape(name="line", words="lag", path=scale.line(lambda one: one.lag_seconds)))
+    shapes.append(Shape(name="line", words="lag", path=scale.line([one.lag_seconds for one in past.samples])))
     worst = max(lags, default=None)
     return Chart(
         title="Lag" + (" by hop" if hops else ""),
@@ -148,58 +149,46 @@ def lag_chart(past: Past, objective: int | None) -> Chart:
                 *(_seconds(one.hops.get(name)) for name in hops),
                 one.state,
             )
-            for one in _few(past.samples)
+            for one in (past.samples[at] for at in _few(past.samples))
         ),
     )
 
 
 def rate_chart(past: Past) -> Chart | None:
     """Transactions per second; None where nobody counts them."""
-    rates = rates_of(past.samples)
-    known = [rate for _, rate in rates if rate is not None]
+    rates = [None, *(rate for _, rate in rates_of(past.samples))]
+    known = [rate for rate in rates if rate is not None]
     if not known:
         return None
-    top = nice(max([*known, 1.0]))
-    scale = _Scale(past=past, top=top)
-    by_time = {one.at: rate for one, rate in rates}
-    path = scale.area(lambda one: None if by_time.get(one.at) is None else 0.0, lambda one: by_time.get(one.at))
-    mean = sum(known) / len(known)
-    return Chart(
-        title="Transactions per second",
-        words=f"On average {amount(mean)} per second, at most {amount(max(known))}.",
-        shapes=(Shape(name="work", words="transactions per second", path=path),),
-        legend=(),
-        bands=(),
-        y_labels=tuple(amount(top * part) for part in (1, 0.5, 0)),
-        x_labels=scale.x_labels(),
-        mark_y=None,
-        head=("Time (UTC)", "Transactions per second"),
-        rows=tuple((_time(past, one.at), amount(by_time.get(one.at))) for one in _few([one for one, _ in rates])),
-    )
+    words = f"On average {amount(sum(known) / len(known))} per second, at most {amount(max(known))}."
+    return _plain_chart(past, "Transactions per second", words, rates)
 
 
 def backlog_chart(past: Past) -> Chart | None:
     """Envelopes that wait at the embassy; None where nobody knows."""
-    known = [one.backlog_envelopes for one in past.samples if one.backlog_envelopes is not None]
+    waiting = [None if one.backlog_envelopes is None else float(one.backlog_envelopes) for one in past.samples]
+    known = [number for number in waiting if number is not None]
     if not known:
         return None
-    top = nice(float(max([*known, 1])))
-    scale = _Scale(past=past, top=top)
-    path = scale.area(
-        lambda one: None if one.backlog_envelopes is None else 0.0,
-        lambda one: None if one.backlog_envelopes is None else float(one.backlog_envelopes),
-    )
+    return _plain_chart(past, "Envelopes that wait", f"Now {amount(known[-1])}, at most {amount(max(known))}.", waiting)
+
+
+def _plain_chart(past: Past, title: str, words: str, values: Values) -> Chart:
+    """One area."""
+    top = nice(max(1.0, *(value for value in values if value is not None)))
+    scale = _Scale(past, top)
+    path = scale.area([0.0] * len(values), values)
     return Chart(
-        title="Envelopes that wait",
-        words=f"Now {amount(known[-1])}, at most {amount(max(known))}.",
-        shapes=(Shape(name="work", words="envelopes", path=path),),
+        title=title,
+        words=words,
+        shapes=(Shape(name="work", words=title, path=path),),
         legend=(),
         bands=(),
         y_labels=tuple(amount(top * part) for part in (1, 0.5, 0)),
         x_labels=scale.x_labels(),
         mark_y=None,
-        head=("Time (UTC)", "Envelopes"),
-        rows=tuple((_time(past, one.at), amount(one.backlog_envelopes)) for one in _few(past.samples)),
+        head=("Time (UTC)", title),
+        rows=tuple((_time(past, past.samples[at].at), amount(values[at])) for at in _few(values)),
     )
 
 
@@ -225,57 +214,56 @@ def nice(most: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if most <= step * power * 1.000001)
 
 
-Value = Callable[[Sample], float | None]
+Values = Sequence[float | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Scale:
-    past: Past
-    top: float
+    """Where a past's samples stand in a chart that is so high."""
 
-    def x(self, at: dt.datetime) -> float:
-        length = (self.past.until - self.past.since).total_seconds()
-        return round(WIDTH * (at - self.past.since).total_seconds() / length, 1)
+    def __init__(self, past: Past, top: float) -> None:
+        self._past, self._top = past, top
+        length = (past.until - past.since).total_seconds()
+        self._x = [round(WIDTH * (one.at - past.since).total_seconds() / length, 1) for one in past.samples]
 
     def y(self, value: float) -> float:
-        return round(HEIGHT * (1 - min(1.0, max(0.0, value / self.top))), 1)
+        return round(HEIGHT * (1 - min(1.0, max(0.0, value / self._top))), 1)
 
-    def line(self, value: Value) -> str:
+    def line(self, values: Values) -> str:
         return "".join(
-            "M" + "L".join(f"{self.x(one.at)} {self.y(value(one) or 0)}" for one in piece)
-            for piece in self._known(value)
+            "M" + "L".join(f"{self._x[at]} {self.y(values[at] or 0)}" for at in run) for run in self._runs(values)
         )
 
-    def area(self, low: Value, high: Value) -> str:
+    def area(self, low: Values, high: Values) -> str:
         path = ""
-        for piece in self._known(high):
-            there = [f"{self.x(one.at)} {self.y(high(one) or 0)}" for one in piece]
-            back = [f"{self.x(one.at)} {self.y(low(one) or 0)}" for one in reversed(piece)]
+        for run in self._runs(high):
+            there = [f"{self._x[at]} {self.y(high[at] or 0)}" for at in run]
+            back = [f"{self._x[at]} {self.y(low[at] or 0)}" for at in reversed(run)]
             path += "M" + "L".join(there + back) + "Z"
         return path
 
-    def _known(self, value: Value) -> list[list[Sample]]:
-        longest = (self.past.until - self.past.since) / _GAP_PARTS
-        pieces: list[list[Sample]] = []
-        for piece in _pieces(self.past.samples, lambda one: value(one) is not None):
-            pieces.append(piece[:1])
-            for before, after in pairwise(piece):
-                if after.at - before.at > longest:
-                    pieces.append([])
-                pieces[-1].append(after)
-        return [piece for piece in pieces if len(piece) > 1]
+    def _runs(self, values: Values) -> list[list[int]]:
+        """Indices of what is known, unbroken."""
+        runs: list[list[int]] = []
+        for run in _pieces(range(len(values)), lambda at: values[at] is not None):
+            runs.append(run[:1])
+            for before, after in pairwise(run):
+                if self._x[after] - self._x[before] > WIDTH / _GAP_PARTS:
+                    runs.append([])
+                runs[-1].append(after)
+        return [run for run in runs if len(run) > 1]
 
     def bands(self) -> Iterable[Band]:
-        """States other than live, each from its first sample to the next one's."""
-        for state, run in groupby(self.past.samples, lambda one: one.state):
+        """States other than live, each from its first sample until the next state's."""
+        samples, ends = self._past.samples, [*self._x[1:], float(WIDTH)]
+        for state, run in groupby(range(len(samples)), lambda at: samples[at].state):
             piece = list(run)
-            left, right = self.x(piece[0].at), self.x(piece[-1].at) + WIDTH / len(self.past.samples)
             if state != "live":
-                yield Band(x=left, width=round(min(WIDTH, right) - left, 1), tone=state)
+                left = self._x[piece[0]]
+                yield Band(x=left, width=round(ends[piece[-1]] - left, 1), tone=state)
 
     def x_labels(self) -> tuple[str, ...]:
-        length = self.past.until - self.past.since
-        return tuple(_time(self.past, self.past.since + length * part / 4) for part in range(5))
+        length = self._past.until - self._past.since
+        return tuple(_time(self._past, self._past.since + length * part / 4) for part in range(5))
 
 
 def _pieces(values: Sequence[T], is_known: Callable[[T], bool]) -> list[list[T]]:
@@ -283,22 +271,21 @@ def _pieces(values: Sequence[T], is_known: Callable[[T], bool]) -> list[list[T]]
     return [list(piece) for known, piece in groupby(values, is_known) if known]
 
 
-def _below(hops: Sequence[str], name: str) -> Value:
-    under = hops[: hops.index(name)]
-    return lambda one: sum(one.hops.get(each, 0.0) for each in under)
+def _stacked(samples: Sequence[Sample], hops: Sequence[str]) -> list[list[float | None]]:
+    """Of each sample the sum of all hops before each, and of all; None where none of them is known."""
+    levels: list[list[float | None]] = [[0.0] * len(samples)]
+    for name in hops:
+        below = levels[-1]
+        levels.append(
+            [(below[at] or 0.0) + one.hops.get(name, 0.0) if one.hops else None for at, one in enumerate(samples)]
+        )
+    return levels
 
 
-def _upto(hops: Sequence[str], name: str) -> Value:
-    upto = hops[: hops.index(name) + 1]
-    return lambda one: sum(one.hops.get(each, 0.0) for each in upto) if one.hops else None
-
-
-def _few(samples: Sequence[Sample]) -> list[Sample]:
-    """Some of them, evenly, and the last."""
-    if len(samples) <= _TABLE_ROWS:
-        return list(samples)
-    step = (len(samples) - 1) / (_TABLE_ROWS - 1)
-    return [samples[round(index * step)] for index in range(_TABLE_ROWS)]
+def _few(values: Sequence[object]) -> list[int]:
+    """Indices of some of them, evenly, and of the last."""
+    rows = min(len(values), _TABLE_ROWS)
+    return [round(row * (len(values) - 1) / max(1, rows - 1)) for row in range(rows)]
 
 
 def _seconds(value: float | None) -> str:
