@@ -36,9 +36,8 @@ def add_reference(system: LocalSystem, name: str, scale: float | None = None) ->
 def replicate_reference(system: LocalSystem, name: str) -> None:
     """Replicate a reference register that is filled; it may be in use meanwhile."""
     if name in REGISTERS:
-        lines = REGISTERS[name].contract.read_text(encoding="utf-8").splitlines(keepends=True)
-        terms = "".join(line for line in lines if not line.startswith("tier ="))
-        system.add_register(name, tier=REGISTERS[name].tier, terms=terms)
+        reference = REGISTERS[name]
+        system.add_register(name, tier=reference.tier, terms=reference.contract.read_text(encoding="utf-8"))
     else:
         system.add_register(name, tier=_PGBENCH_TIER)
 

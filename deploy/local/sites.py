@@ -89,8 +89,8 @@ def write_sites(layout: Layout, *, now: dt.datetime) -> None:
 def write_contracts(layout: Layout, *, name: str, database: str, tier: int, terms: str = "") -> None:
     """Take a register under contract at both sites, as `embassy register add` does, under one lane by chance.
 
-    `terms`: a contract's text without lane, tier and source. A contract that exists is kept. Raises ContractError when
-    it stands for another database, or the name cannot be a register's.
+    `terms`: a contract's text, which may lack lane, tier and source. A contract that exists is kept. Raises
+    ContractError when it stands for another database, or the name cannot be a register's.
     """
     home, embassy = (open_site(layout.site(site)) for site in ("home", "embassy"))
     files = {role: home.folder / "secrets" / f"postgres-{role}" for role in ("capture", "pulse")}
@@ -105,7 +105,7 @@ def write_contracts(layout: Layout, *, name: str, database: str, tier: int, term
             ),
             passwords={role: PasswordFile(path=file).read() for role, file in files.items()},
             password_files=files,
-            terms=terms,
+            text=terms or None,
         ),
     )
-    take(embassy, Asked(name=name, lane=register.lane, tier=register.tier, terms=terms))
+    take(embassy, Asked(name=name, lane=register.lane, tier=register.tier, text=terms or None))

@@ -158,8 +158,8 @@ class LocalSystem:
     def add_register(self, name: str, *, database: str | None = None, tier: int = 1, terms: str = "") -> None:
         """Bring an existing database of home's server under replication: contracts, DBA's part, snapshot, capture.
 
-        `terms`: what else the contract says, as in a file of it. Adding a register again is harmless, and several may
-        be added at once. Raises LocalError with the failed command's last lines.
+        `terms`: a contract's text, which may lack lane, tier and source. Adding a register again is harmless, and
+        several may be added at once. Raises LocalError with the failed command's last lines.
         """
         done = self.layout.operator / f"{name}.added"
         if done.exists():

@@ -42,7 +42,11 @@ def add(
         ),
     ] = None,
     contract: Annotated[
-        Path | None, typer.Option("--contract", help="A whole contract in a file, instead of the other options.")
+        Path | None,
+        typer.Option(
+            "--contract",
+            help="A file with the contract, the same at both sites; other options say what it leaves open.",
+        ),
     ] = None,
     lane: Annotated[
         str | None, typer.Option("--lane", help="The lane's id: at the embassy as home printed it; at home by chance.")
@@ -66,7 +70,7 @@ def add(
     _refuse_unfit(
         site, given={"--dsn": dsn, "--dsn-file": dsn_file} | {f"--{k}-password-file": files[k] for k in files}
     )
-    address = read_dsn(dsn, dsn_file, os.environ) if site.role == "home" and contract is None else None
+    address = read_dsn(dsn, dsn_file, os.environ) if site.role == "home" else None
     passwords = {role: read_password(role, file, os.environ) for role, file in files.items()}
     asked = Asked(
         name=name,

@@ -8,7 +8,7 @@ from typing import Final
 from connectors.apply import apply_connector
 from connectors.preflight import Report, check_register
 from connectors.slot import slot_state
-from data_embassy.config import Register, Site, open_site
+from data_embassy.config import Register, Site, Terms, open_site
 from data_embassy.errors import TransportError
 from data_embassy.kafka import ensure_topics, home_topics
 from operations.onboarding.contract import Asked, take
@@ -93,6 +93,8 @@ def begin_capture(site: Site, name: str) -> None:
 def _next(register: Register, course: Course, report: Report | None) -> list[str]:
     name = register.name
     found = [f"at the embassy:  embassy register add {name} --lane {register.lane} --tier {register.tier}"]
+    if register.terms != Terms():
+        found = [f"{found[0]} --contract FILE", "                 with the file that was given here"]
     if report is None and not course.unreachable:
         found += [
             f"its DBA:         embassy register prepare {name} --print-sql | psql -X -v ON_ERROR_STOP=1 -d DATABASE",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import tempfile
@@ -22,6 +21,7 @@ from data_embassy.config import (
     write_atomically,
 )
 from data_embassy.errors import ConfigError, ContractError
+from operations.onboarding.agreement import Given, completed, is_same, read_given
 from operations.onboarding.dsn import Address
 
 _ROLES: Final = ("capture", "pulse")
@@ -40,9 +40,7 @@ class Asked:
     password_files: dict[str, Path] | None = None
     """Where they came from: a file among the site's secrets is named as it is."""
     text: str | None = None
-    """A whole contract."""
-    terms: str = ""
-    """What an operator agreed on beside lane, tier and source: text of a contract without these."""
+    """A contract, which may lack lane, tier and source; the same file at both sites."""
 
 
 def take(site: Site, asked: Asked) -> tuple[Register, bool]:
@@ -54,13 +52,14 @@ def take(site: Site, asked: Asked) -> tuple[Register, bool]:
     refuse_removing(site, asked.name)
     if asked.name in site.faults:
         raise site.faults[asked.name]
-    known = site.registers.get(asked.name)
+    known, given = site.registers.get(asked.name), read_given(asked.text, site.role)
     if known is not None:
-        _refuse_other(known, asked, path)
+        _refuse_other(known, asked, given, path)
         _store_passwords(known, asked)
         return known, False
-    text = asked.text if asked.text is not None else _compose(site, asked)
+    text = _compose(site, asked, given)
     register = validated(site, asked.name, text)
+    _refuse_contradiction(register, asked)
     if register.lane in {one.lane for one in site.registers.values()}:
         raise ContractError(f"lane {register.lane} belongs to another register", remedy="give another --lane")
     _store_passwords(register, asked)
@@ -85,37 +84,35 @@ def refuse_removing(site: Site, name: str) -> None:
         raise ContractError(f"{name} is being removed", remedy=f"embassy register remove {name} --yes")
 
 
-def _compose(site: Site, asked: Asked) -> str:
-    lines = [f"# Contract of the register {asked.name} at {site.name}. Written by `embassy register add`."]
-    if site.role == "embassy":
-        if asked.lane is None:
-            raise ConfigError(
-                f"{asked.name} has no contract here, and its lane was not given",
-                remedy=f"at home: embassy register add {asked.name} prints the line for the embassy",
-            )
-        return "\n".join([*lines, f'lane = "{asked.lane}"', f"tier = {asked.tier or 1}", asked.terms])
-    if asked.address is None:
+def _compose(site: Site, asked: Asked, given: Given) -> str:
+    if site.role == "embassy" and asked.lane is None and not given.has("lane"):
+        raise ConfigError(
+            f"{asked.name} has no contract here, and its lane was not given",
+            remedy=f"at home: embassy register add {asked.name} prints the line for the embassy",
+        )
+    # Of a file that lacks it everything is said at once: `validated`.
+    if site.role == "home" and asked.address is None and asked.text is None:
         raise ConfigError(
             f"{asked.name} has no contract here, and its source was not given",
             remedy=f"embassy register add {asked.name} --dsn postgresql://HOST:5432/DATABASE --tier 1",
         )
-    address = asked.address
-    lines += [f"lane = {_quoted(asked.lane or secrets.token_hex(8))}", f"tier = {asked.tier or 1}"]
-    lines += [asked.terms, "[source]"]
-    lines += [f"host = {_quoted(address.host)}", f"port = {address.port}", f"database = {_quoted(address.database)}"]
+    return completed(
+        given,
+        title=f"Contract of the register {asked.name} at {site.name}. Written by `embassy register add`.",
+        head={"lane": asked.lane or secrets.token_hex(8), "tier": asked.tier or 1},
+        source={} if asked.address is None else _source(site, asked, asked.address),
+    )
+
+
+def _source(site: Site, asked: Asked, address: Address) -> dict[str, str | int]:
+    found: dict[str, str | int] = {"host": address.host, "port": address.port, "database": address.database}
     if address.user is not None:
-        lines.append(f"capture_user = {_quoted(address.user)}")
-    given = _given(asked)
+        found["capture_user"] = address.user
     for role in _ROLES:
-        if role in given:
+        if role in _given(asked):
             file = _file_among_secrets(site, asked, role) or _secret_path(site, asked.name, role)
-            lines.append(f"{role}_password_file = {_quoted(os.path.relpath(file, site.folder))}")
-    return "\n".join([*lines, ""])
-
-
-def _quoted(text: str) -> str:
-    # A basic string of TOML is written like one of JSON; DEL is the one sign that only TOML wants escaped.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+            found[f"{role}_password_file"] = os.path.relpath(file, site.folder)
+    return found
 
 
 def _given(asked: Asked) -> dict[str, Secret]:
@@ -172,22 +169,36 @@ def validated(site: Site, name: str, text: str) -> Register:
     return register
 
 
-def _refuse_other(known: Register, asked: Asked, path: Path) -> None:
-    differs = [
-        name
-        for name, is_same in (
-            ("lane", asked.lane in (None, known.lane)),
-            ("tier", asked.tier in (None, known.tier)),
-            ("source", asked.address is None or _is_at(known, asked.address)),
-            ("contract", asked.text is None or (path.exists() and path.read_text(encoding="utf-8") == asked.text)),
-        )
-        if not is_same
-    ]
+def _refuse_other(known: Register, asked: Asked, given: Given, path: Path) -> None:
+    differs = _differences(known, asked)
+    if asked.text is not None and not (path.exists() and is_same(given, path.read_text(encoding="utf-8"))):
+        differs.append("contract")
     if differs:
         raise ContractError(
             f"{known.name} is under contract already, with another {' and '.join(differs)}",
             remedy=f"edit {path}, or choose another name",
         )
+
+
+def _refuse_contradiction(register: Register, asked: Asked) -> None:
+    """A file that says one thing, and options that say another."""
+    differs = _differences(register, asked)
+    if differs:
+        raise ContractError(
+            f"the contract has another {' and '.join(differs)} than the options", remedy="give each of them once"
+        )
+
+
+def _differences(register: Register, asked: Asked) -> list[str]:
+    return [
+        name
+        for name, is_same_value in (
+            ("lane", asked.lane in (None, register.lane)),
+            ("tier", asked.tier in (None, register.tier)),
+            ("source", asked.address is None or _is_at(register, asked.address)),
+        )
+        if not is_same_value
+    ]
 
 
 def _is_at(known: Register, address: Address) -> bool:

@@ -218,6 +218,64 @@ def test_a_contract_that_cannot_be_used_is_never_written(home):
     assert sorted(path.name for path in (home / "registers").iterdir()) == ["land.toml"]
 
 
+FILE = """# Whose it is, and what the embassy owes it.
+tier = 3
+[owner]
+institution = "Maa-amet"
+[[excluded]]
+table = "public.session"
+reason = "who is logged in now"
+promotion = "everybody logs in again"
+"""
+SOURCE = """
+[source]  # Where it is.
+host = "127.0.0.1"
+database = "land"
+
+# And more.
+[objectives]
+rpo_seconds = 5
+"""
+
+
+def test_one_file_is_the_contract_at_both_sites(home, embassy):
+    at_home, is_new = take(open_site(home), Asked(name="land", text=FILE + SOURCE))
+    assert is_new
+    assert at_home.source is not None
+    abroad, _ = take(open_site(embassy), Asked(name="land", lane=at_home.lane, text=FILE + SOURCE))
+    assert (abroad.lane, abroad.tier, abroad.terms) == (at_home.lane, 3, at_home.terms)
+    assert (abroad.terms.institution, abroad.terms.rpo_seconds, len(abroad.terms.excluded)) == ("Maa-amet", 5, 1)
+    assert "127.0.0.1" not in (embassy / "registers" / "land.toml").read_text()
+    for folder, stored in ((home, at_home), (embassy, abroad)):
+        assert FILE.splitlines()[0] in (folder / "registers" / "land.toml").read_text()
+        assert take(open_site(folder), Asked(name="land", text=FILE + SOURCE)) == (stored, False)
+        with pytest.raises(ContractError, match="another contract"):
+            take(open_site(folder), Asked(name="land", text=FILE.replace("3", "4") + SOURCE))
+        with pytest.raises(ContractError, match="another contract"):
+            take(open_site(folder), Asked(name="land", text=SOURCE))
+
+
+def test_options_say_what_a_file_leaves_open_and_never_another_thing(home):
+    found, _ = take(open_site(home), asked(lane="c" * 16, text=FILE))
+    assert (found.lane, found.tier, found.terms.institution) == ("c" * 16, 3, "Maa-amet")
+    assert found.source is not None
+    for changes, what in (({"tier": 2}, "tier"), ({"text": FILE + SOURCE.replace('"land"', '"sea"')}, "source")):
+        with pytest.raises(ContractError, match=f"another {what} than the options"):
+            take(open_site(home), asked(**({"name": "other", "text": FILE} | changes)))
+
+
+def test_all_that_is_wrong_with_a_file_comes_together(home, embassy):
+    with pytest.raises(ContractError) as error:
+        take(open_site(home), Asked(name="land", text='lane = "x"\ntier = 12\n[owner]\nname = "y"'))
+    for part in ("lane must be 16", "tier must lie", "unknown setting owner.name", "source.host is missing"):
+        assert part in error.value.message
+    with pytest.raises(ContractError, match="no TOML"):
+        take(open_site(home), Asked(name="land", text="tier ="))
+    awkward = f"[source]\nhost = 'h'\nports = [\n  [1],\n]\n{FILE.replace('tier = 3', '')}"
+    with pytest.raises(ContractError, match="none of the embassy's business"):
+        take(open_site(embassy), Asked(name="land", lane="a" * 16, text=awkward))
+
+
 def test_pause_and_resume_ask_for_stops_to_be_looked_at_again(home):
     take(open_site(home), asked())
     assert command(home, "pause", "land", "--reason", "new disks").returncode == 0
