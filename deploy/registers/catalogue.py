@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from deploy.registers import company, court, gazette, identity, land, pension, population, taxable, treasury
+from deploy.registers import cadastre, company, court, gazette, identity, land, pension, population, taxable, treasury
 from deploy.registers.reference import Reference
 
 _ALL: Final = (
+    cadastre.REFERENCE,
     company.REFERENCE,
     court.REFERENCE,
     gazette.REFERENCE,
