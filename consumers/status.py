@@ -134,6 +134,7 @@ def _assemble(
         register=register.name,
         lane=register.lane,
         tier=register.tier,
+        terms=register.terms,
         objective_seconds=register.terms.rpo_seconds,
         is_objective_met=meets(register.terms.rpo_seconds, lag),
         state=state,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from data_embassy import causes
+from data_embassy.config import Terms
 from data_embassy.errors import ContractError
 
 STATES: Final = ("live", "loading", "empty", "paused", "stopped", "waiting", "down", "unknown")
@@ -69,6 +70,8 @@ class RegisterStatus:
     register: str
     lane: str
     tier: int
+    terms: Terms = field(default_factory=Terms)
+    """What this site's contract says beside that."""
     state: str
     """One of STATES."""
     lag_seconds: float | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_embassy.config.secret import PasswordFile
 from data_embassy.errors import ConfigError, ContractError
@@ -96,10 +96,6 @@ class Terms:
     def exclusion(self, relation_schema: str, relation_name: str) -> Excluded | None:
         """What was agreed about a table that stays at home; None for one that crosses."""
         return next((one for one in self.excluded if one.covers(relation_schema, relation_name)), None)
-
-    def as_json(self) -> dict[str, Any]:
-        """For a status."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,12 @@ def weaknesses(site: Site, *, replicas: Mapping[str, int]) -> Iterator[Weakness]
                 what=f"{name} has no objective: nobody agreed how far behind its standby may be",
                 remedy="write [objectives] rpo_seconds into its contract",
             )
+        for one in register.terms.excluded:
+            yield Weakness(
+                severity="note",
+                what=f"rows of {one.table} in {name} stay at home: {one.reason}; after a promotion: {one.promotion}",
+                remedy="ask its owner whether that still holds",
+            )
 
 
 def _distance(site: Site) -> Iterator[Weakness]:

@@ -72,6 +72,8 @@ def _below(one: RegisterStatus) -> Iterator[str]:
             yield from _remedy(one.candidate.remedy)
     yield from _outlook(one)
     yield from one.notes
+    if one.terms.excluded:
+        yield "stay at home: " + ", ".join(f"{each.table} ({each.reason})" for each in one.terms.excluded)
 
 
 def _outlook(one: RegisterStatus) -> Iterator[str]:

@@ -147,6 +147,15 @@ def test_a_register_without_objective_is_named(tmp_path):
     assert "land has no objective" in found.what
 
 
+def test_what_stays_at_home_is_named_with_what_it_means(tmp_path):
+    site = made(tmp_path, land="one")
+    path = tmp_path / "registers" / "land.toml"
+    path.write_text(path.read_text() + '[[excluded]]\ntable = "a.b"\nreason = "moments"\npromotion = "they are gone"\n')
+    (found,) = weaknesses(load_site(site.folder), replicas={})
+    assert found.severity == "note"
+    assert found.what == "rows of a.b in land stay at home: moments; after a promotion: they are gone"
+
+
 def test_a_measurement_is_kept_and_planned_with_again(tmp_path):
     found = Found(registers={"land": ONE}, unreachable={}, link_bytes=3.0, replicas={})
     save(found, tmp_path / "busy.json")

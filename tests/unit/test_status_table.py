@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from data_embassy.config import Excluded, Terms
 from data_embassy.status import Backlog, Part, Position, RegisterStatus, meets
 from operations.status.table import table
 
@@ -104,3 +105,11 @@ def test_a_command_is_never_broken():
 
 def test_a_site_without_registers_says_so():
     assert table("home", "home", []) == "home (home): no registers"
+
+
+def test_what_stays_at_home_is_named():
+    agreed = Excluded(table="public.session", reason="who is logged in", promotion="they log in again")
+    one = replace(LIVE, terms=Terms(institution="Maa-amet", excluded=(agreed,)))
+    assert "stay at home: public.session (who is logged in)" in table("abroad", "embassy", [one])
+    said = one.as_json()["terms"]
+    assert (said["institution"], said["excluded"][0]["promotion"]) == ("Maa-amet", "they log in again")
