@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
 )
 _NOUNS: Final = ("local", "register", "connector", "run", "keys", "config")
-_VERBS: Final = ("demo", "status", "plan")
+_VERBS: Final = ("demo", "status", "plan", "report")
 _REGISTER_VERBS: Final = (
     "add",
     "check",

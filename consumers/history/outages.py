@@ -18,12 +18,12 @@ _NO_STANDBY: Final = ("empty", "loading")
 _SHARE: Final = 0.1
 """A cause that was there for less of the time is no explanation."""
 _HOPS: Final[Mapping[str, str]] = {
-    "capture": "slow at the capture: until Debezium wrote the change to the home broker",
-    "home_topic": "slow at home: until the forwarder read the change from the home broker",
-    "seal": "slow at home: until the forwarder had sealed the change",
-    "link": "slow on the link: until the embassy's broker had the change",
-    "verify": "slow at the embassy: until the receiver had fetched and opened the change",
-    "apply": "slow at the embassy: until the standby had committed the change",
+    "capture": "the capture at home was slow ({} from the register to the home broker)",
+    "home_topic": "the forwarder at home was slow, or waited for the link ({} until it took a change up)",
+    "seal": "the forwarder at home was slow ({} to seal a change)",
+    "link": "the link was slow or cut ({} from home to the embassy's broker)",
+    "verify": "the receiver at the embassy was slow ({} to fetch and open a change)",
+    "apply": "the standby at the embassy was slow ({} to commit a change)",
 }
 _WORDS: Final[Mapping[str, str]] = {
     PAUSED: "paused by an operator",
@@ -79,13 +79,13 @@ class Outage:
     @property
     def text(self) -> str:
         """Why, in words."""
-        if (cause := self.cause) is not None:
-            return _WORDS.get(cause) or _lower(causes.what_of(cause))
+        if (why := why_of(cause=self.cause, state="", hops={})) is not None:
+            return why
         if self.seconds_without_standby > 0:
             return "there was no standby yet"
         hop = self.hop
         if hop is not None and self.objective_seconds is not None and self.hops[hop] >= self.objective_seconds / 2:
-            return f"{_HOPS[hop]} ({self.hops[hop]:,.0f} s)"
+            return _of_hop(hop, self.hops[hop])
         if self.seconds_with_backlog > self.seconds / 2:
             return "more arrived than the standby could apply"
         return "nothing arrived from home: the link, or something at home, stood still"
@@ -170,6 +170,18 @@ def _learn(outage: Outage, look: Look, *, step: float) -> None:
         outage.seconds_without_standby += step
     if look.backlog_envelopes:
         outage.seconds_with_backlog += step
+
+
+def why_of(*, cause: str | None, state: str, hops: Mapping[str, float]) -> str | None:
+    """Why a lag was as long as it was, in words; None where nothing says so."""
+    if (name := cause or _STATES.get(state)) is not None:
+        return _WORDS.get(name) or _lower(causes.what_of(name))
+    slowest = max(hops, key=hops.__getitem__, default=None)
+    return None if slowest is None else _of_hop(slowest, hops[slowest])
+
+
+def _of_hop(hop: str, seconds: float) -> str:
+    return _HOPS[hop].format(f"{seconds:,.1f} s")
 
 
 def _lower(text: str) -> str:

@@ -126,6 +126,8 @@ class Totals:
     """Begin of the part of the period in which the register was watched."""
     until: dt.datetime
     """End of it; up to here something could be known by now."""
+    last: dt.datetime
+    """When the newest that is known of the register was noted, within the period or not."""
     known_seconds: float
     met_seconds: float
     worst: Sample | None
@@ -155,6 +157,7 @@ def totals(control: Control, register: str, *, since: dt.datetime, until: dt.dat
     return Totals(
         since=begin,
         until=end,
+        last=last,
         # Where two receivers followed each other their last and first looks may overlap.
         known_seconds=min(known, seconds),
         met_seconds=min(met, seconds),

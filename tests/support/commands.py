@@ -11,14 +11,14 @@ from operations.cli import app, mount
 _one = threading.Lock()
 
 
-def command(site: Path, *arguments: str) -> None:
-    """Run `embassy --site SITE ARGUMENTS`; raises what it ends with."""
+def command(site: Path, *arguments: str) -> int:
+    """Run `embassy --site SITE ARGUMENTS`; returns its exit code, and raises what it ends with."""
     with _one:
         if not app.registered_groups:
             mount()
         former = os.environ.pop("EMBASSY_SITE", None)
         try:
-            app(["--site", str(site), *arguments], standalone_mode=False)
+            return app(["--site", str(site), *arguments], standalone_mode=False) or 0
         finally:
             os.environ.pop("EMBASSY_SITE", None)
             if former is not None:

@@ -44,7 +44,7 @@ def test_an_outage_begins_when_the_lag_passes_the_objective_and_ends_when_it_is_
 def test_the_hop_of_the_slowest_change_says_where_it_stood_still():
     slow = watched(60, 0.5, hops={"capture": 0.2, "link": 58.0, "apply": 0.1})
     (outage,) = noted([*cut(60)[:-1], slow, watched(61, 0.5, hops={"capture": 0.2, "link": 0.1})])
-    assert outage.text == "slow on the link: until the embassy's broker had the change (58 s)"
+    assert outage.text == "the link was slow or cut (58.0 s from home to the embassy's broker)"
     assert outage.facts["hop"] == "link"
 
 
