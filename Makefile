@@ -30,7 +30,7 @@ setup: $(STAMP) ## virtual environment, jars and the capture plugin; leaves the 
 	@$(BIN)/python -m deploy.local.jars
 
 .PHONY: demo
-demo: setup ## the main job: two registers streaming, sealed, into warm standbys; kills, a cut link, proof
+demo: setup ## the main job: ten registers streaming, sealed, into warm standbys; kills, a cut link, proof
 	@$(BIN)/embassy demo
 
 .PHONY: up

@@ -16,6 +16,7 @@ from typing import Final, Self
 import psycopg
 from psycopg import sql
 
+from data_embassy.errors import CheckFailed
 from data_embassy.types import Lsn
 from deploy.local.standbys import auditor_dsn
 from deploy.local.system import LocalSystem
@@ -49,7 +50,7 @@ class Violation:
     commit: Lsn
 
     def __str__(self) -> str:
-        """For a failed test's message."""
+        """Where, what, and how often."""
         return f"{self.register}: {self.check} finds {self.rows} at {self.commit} of generation {self.generation}"
 
 
@@ -166,10 +167,19 @@ class Auditor:
 
 
 @contextmanager
-def auditing(system: LocalSystem, *names: str) -> Iterator[dict[str, Auditor]]:
-    """Auditors at the standbys of these registers (all of the catalogue, without names) while the body runs."""
+def auditing(system: LocalSystem, *names: str, share: float = _SHARE) -> Iterator[dict[str, Auditor]]:
+    """Auditors at the standbys of these registers of the catalogue while the body runs."""
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(Auditor(REGISTERS[name], auditor_dsn(system.layout, name)))
-            for name in names or REGISTERS
+            name: stack.enter_context(Auditor(REGISTERS[name], auditor_dsn(system.layout, name), share))
+            for name in names
         }
+
+
+def held(auditors: Mapping[str, Auditor]) -> dict[str, Audit]:
+    """What each found so far; raises CheckFailed as soon as an invariant was broken at any standby."""
+    found = {name: auditor.audit() for name, auditor in auditors.items()}
+    broken = [str(violation) for audit in found.values() for violation in audit.violations]
+    if broken:
+        raise CheckFailed("invariants are broken: " + "; ".join(broken), remedy="embassy register verify NAME")
+    return found

@@ -1,47 +1,51 @@
-"""The demo: two registers under load, warm standbys abroad, everything that may break, and the proof.
+"""The demo: ten registers of a state under load, warm standbys abroad, everything that may break, and the proof.
 
 Told in sections that somebody who never saw a database can follow. It uses the local system as anybody would: through
-`LocalSystem`, the registers' own writers, and the oracle of `compare`.
+`LocalSystem`, the registers' own writers, auditors at the standbys, and the oracle of `compare`.
 """
 
-import contextlib
-import datetime as dt
 import json
-import subprocess
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import sql
 
-from data_embassy.errors import CheckFailed, DataEmbassyError
+from data_embassy.errors import CheckFailed
 from deploy.local import registers
-from deploy.local.compare import Comparison, compare, contents
-from deploy.local.layout import default_folder
-from deploy.local.machine import wait_until
-from deploy.local.processes import HOME
-from deploy.local.references import NAMES, fill_reference, replicate_reference
+from deploy.local.auditor import Auditor, auditing, held
+from deploy.local.compare import Comparison, compare
+from deploy.local.dark_home import lose_and_rebuild
+from deploy.local.jars import silent
+from deploy.local.narrator import Narrator, explain, one_line, say_what_next
+from deploy.local.references import AT_ONCE, fill_reference, replicate_reference
+from deploy.local.schema_change import add_column, await_column
 from deploy.local.system import LocalSystem
-from deploy.local.watch import Watch
-from deploy.registers import pgbench
+from deploy.local.watch import Watch, text
 from deploy.registers.catalogue import REGISTERS
+from deploy.registers.workload import Workload
 
-SCALES: Final = {"population": 1.0, "pgbench": 5.0}
-CUT_SECONDS: Final = 20.0
-LIVE_SECONDS: Final = 12.0
-_WRITERS: Final = 4
-_POPULATION_RATE: Final = 60.0
-_PGBENCH_RATE: Final = 50.0
-_FIRST_LEVEL_SECONDS_MAX: Final = 180.0
-_LEVEL_SECONDS_MAX: Final = 180.0
+NAMES: Final = tuple(sorted(REGISTERS, key=lambda name: (REGISTERS[name].tier, name)))
+CUT_SECONDS: Final = 15.0
+LIVE_SECONDS: Final = 10.0
+_WRITERS: Final = 2
+_RATE: Final = 5.0
+_SHARE: Final = 0.1
+_VERIFIED: Final = tuple(name for name in NAMES if REGISTERS[name].tier == 1)
+_FIRST_LEVEL_SECONDS_MAX: Final = 240.0
+_LEVEL_SECONDS_MAX: Final = 240.0
 _REBUILT: Final = "population"
 _CHANGED: Final = "population"
-_DDL_TRIES: Final = 10
+_CHANGED_TABLE: Final = "population.person"
+_WIDTH: Final = max(map(len, NAMES))
+_ROWS: Final = (
+    "SELECT sum(reltuples)::bigint FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'"
+    " AND reltuples > 0"
+)
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class Options:
 
 def run_demo(system: LocalSystem, options: Options) -> bool:
     """Run the demo; True when every register was equal. Its last line says how it ended."""
-    narrator = _Narrator()
+    narrator = Narrator()
     system.say = narrator.say
     try:
         results = _Demo(system=system, narrator=narrator).run(has_home_dark=options.has_home_dark)
@@ -62,37 +66,23 @@ def run_demo(system: LocalSystem, options: Options) -> bool:
         print("\ndemo: interrupted; the system goes on running, make down ends it", flush=True)
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the last line says it
-        _explain(error)
-        print(f"demo: failed: {_one_line(error)}", flush=True)
+        explain(error)
+        print(f"demo: failed: {one_line(error)}", flush=True)
         return False
     if options.is_ended_with_down:
-        narrator.section("The end")
+        narrator.tell("The end")
         system.down()
     else:
-        _say_what_next(system, narrator)
+        say_what_next(system, narrator)
     equal = sum(result.equal for result in results)
     print(f"\ndemo: {equal} of {len(results)} registers equal at their positions", flush=True)
     return equal == len(results)
 
 
-class _Narrator:
-    """Sections with the time since the beginning; lines below them."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def section(self, title: str) -> None:
-        minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
-        print(f"\n[{minutes}:{seconds:02d}] {title}", flush=True)
-
-    def say(self, line: str) -> None:
-        print(f"  {line}", flush=True)
-
-
 @dataclass(slots=True, kw_only=True)
 class _Demo:
     system: LocalSystem
-    narrator: _Narrator
+    narrator: Narrator
     watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,13 +90,15 @@ class _Demo:
 
     def run(self, *, has_home_dark: bool) -> list[Comparison]:
         self._bring_up()
+        self._fill()
         with self._writers():
             self._replicate()
-            self._show_live()
-            self._change_the_schema()
-            self._cut_the_link()
-            self._kill_workers()
-            self._verify()
+            with self._audited():
+                self._show_live()
+                self._change_the_schema()
+                self._cut_the_link()
+                self._kill_workers()
+                self._verify()
         results = self._compare()
         if has_home_dark and all(result.equal for result in results):
             self._darken_home()
@@ -119,81 +111,115 @@ class _Demo:
         )
         self.system.up()
 
+    def _fill(self) -> None:
+        """The registers' databases; they go by tier from here on."""
+        self._tell(
+            f"{len(NAMES)} registers at home",
+            "Each is a database with its own tables and rules. Those of tier 1 go first when the link is too narrow.",
+        )
+        self._all(lambda name: fill_reference(self.system, name))
+        for name in NAMES:
+            with psycopg.connect(self.system.database_dsn(name)) as connection:
+                row = connection.execute(_ROWS, (name,)).fetchone()
+            assert row is not None
+            one = REGISTERS[name]
+            self.narrator.say(f"tier {one.tier}  {name:{_WIDTH}} {int(str(row[0])):>9,} rows   {one.purpose}")
+
     @contextmanager
     def _writers(self) -> Iterator[None]:
-        """Both registers, filled, and people at work in them while the body runs."""
-        self._tell(
-            "Two registers at home",
-            f"population: people, homes, families, papers (about {SCALES['population'] * 225_000:,.0f} rows)",
-            f"pgbench: a bank nobody made for this ({SCALES['pgbench'] * 100_000:,.0f} accounts), its own clients",
-        )
-        for name in NAMES:
-            fill_reference(self.system, name, SCALES[name])
+        """People at work in all of them while the body runs."""
         seed = time.time_ns()
-        people = REGISTERS["population"].workload(
-            self.system.database_dsn("population"), seed=seed, writers=_WRITERS, rate=_POPULATION_RATE
-        )
-        bank = pgbench.Pgbench(self.system.database_dsn("pgbench"), seed=seed, clients=2, rate=_PGBENCH_RATE)
-        with people, bank:
+        with ExitStack() as stack:
+            works = {name: stack.enter_context(self._work(name, seed)) for name in NAMES}
             yield
-        done = people.counters()
+        done = [work.counters() for work in works.values()]
         self._tell(
             "The writers stop",
-            f"population: {done.transactions:,} transactions of {len(done.actions)} kinds, {done.rows:,} rows touched",
-            f"pgbench: {bank.counters().transactions:,} transactions",
+            f"{sum(one.transactions for one in done):,} transactions of {sum(len(one.actions) for one in done)} kinds, "
+            f"{sum(one.rows for one in done):,} rows touched; {sum(one.refused for one in done):,} more were refused "
+            "by their register's own rules",
         )
+
+    def _work(self, name: str, seed: int) -> Workload:
+        return REGISTERS[name].workload(self.system.database_dsn(name), seed=seed, writers=_WRITERS, rate=_RATE)
 
     def _replicate(self) -> None:
         self._tell(
             "Standbys abroad",
-            "A snapshot of each register goes through the link, sealed; the writers do not stop for it.",
+            "A snapshot of each register goes through the link, sealed. People work in all of them from now on.",
         )
-        for name in NAMES:
+        began = time.monotonic()
+
+        def replicate(name: str) -> None:
             replicate_reference(self.system, name)
+            self.narrator.say(f"{name:{_WIDTH}} sent after {time.monotonic() - began:.0f} s")
+
+        self._all(replicate)
         took = self.watch.until_level(seconds=_FIRST_LEVEL_SECONDS_MAX, what="first standbys")
-        self.narrator.say(f"both standbys are live, {took:.0f} s after the last snapshot")
+        self.narrator.say(f"all {len(NAMES)} standbys are live, {took:.0f} s after the last snapshot")
+
+    @contextmanager
+    def _audited(self) -> Iterator[None]:
+        """Every rule of every register is evaluated at its standby while the body runs."""
+        with auditing(self.system, *NAMES, share=_SHARE) as auditors:
+            self.watch.note = lambda: f"{_evaluated(auditors):,} rules evaluated"
+            try:
+                yield
+            finally:
+                self.watch.note = str
+            found = held(auditors)
+        self._tell(
+            "No rule was ever broken at the embassy",
+            "A rule is what must hold after every single commit: debits equal credits, shares of a property sum to 1.",
+            "All were evaluated at the standbys all the while, through cut and kills, each time as of one commit.",
+        )
+        for name, audit in found.items():
+            rules = len(REGISTERS[name].checks)
+            self.narrator.say(
+                f"{name:{_WIDTH}} {rules:>3} rules held at each of {audit.positions:,} commits: "
+                f"{audit.evaluations:,} evaluations"
+            )
+        total = sum(audit.evaluations for audit in found.values())
+        self.narrator.say(f"{'together':{_WIDTH}} {total:,} evaluations, 0 broken")
 
     def _show_live(self) -> None:
-        self._tell("Live", "lag is how far the standby is behind the register; waiting is what has not left home yet.")
+        self._tell(
+            "Live", "How far each standby is behind its register, and how many changes wait at home to leave it."
+        )
         self.watch.during(LIVE_SECONDS)
+        for name, sample in self.watch.sample().items():
+            self.narrator.say(text(f"{name:>{_WIDTH}}", sample))
 
     def _change_the_schema(self) -> None:
-        column = sql.Identifier(f"remark_{dt.datetime.now(dt.UTC):%Y%m%d_%H%M%S}")
-        statement = sql.SQL("ALTER TABLE population.person ADD COLUMN {} text DEFAULT 'none'").format(column)
         self._tell(
             "A schema change", "A DBA at home changes a table while people work in it; nobody tells the embassy."
         )
-        with psycopg.connect(self.system.database_dsn(_CHANGED), autocommit=True) as connection:
-            # Rather fail and be tried again than make the register's users queue.
-            connection.execute("SET lock_timeout = '2s'")
-            _until_done(lambda: connection.execute(statement))
-            self.narrator.say(f"home:    {statement.as_string(connection)}")
-        began = time.monotonic()
-        wait_until(
-            lambda: _has_column(self._standby_dsn(_CHANGED), "population.person", column),
-            seconds=_LEVEL_SECONDS_MAX,
-            what="the standby shows the new column",
-        )
-        self.narrator.say(
-            f"embassy: the column is there {time.monotonic() - began:.1f} s later, between the same commits"
-        )
+        statement, column = add_column(self.system.database_dsn(_CHANGED), _CHANGED_TABLE)
+        self.narrator.say(f"home:    {statement}")
+        seconds = await_column(self._standby_dsn(_CHANGED), _CHANGED_TABLE, column)
+        self.narrator.say(f"embassy: the column is there {seconds:.1f} s later, between the same commits")
 
     def _verify(self) -> None:
         self._tell(
             "Verified while both sides go on",
             "Home asks through the lane; the embassy reads its standby at one exact position and answers in receipts.",
+            "Here for the registers of tier 1; the others are as ready for it.",
         )
-        for name in NAMES:
-            report = json.loads(registers.command(self.system.layout, "home", "register", "verify", name, "--json"))
+        for name, report in self._all(self._verified, _VERIFIED).items():
             if not report["equal"]:
                 raise CheckFailed(
                     f"{name} is not equal at {report['position']}", remedy=f"embassy register repair {name}"
                 )
             rows = sum(table["rows"] for table in report["tables"])
             self.narrator.say(
-                f"{name}: equal at {report['position']}: {len(report['tables'])} tables, {rows:,} rows; "
+                f"{name:{_WIDTH}} equal at {report['position']}: {len(report['tables'])} tables, {rows:,} rows; "
                 f"the standby paused for {report['pause_ms']:.0f} ms"
             )
+
+    def _verified(self, name: str) -> dict[str, Any]:
+        said = registers.command(self.system.layout, "home", "register", "verify", name, "--json")
+        report: dict[str, Any] = json.loads(said)
+        return report
 
     def _cut_the_link(self) -> None:
         self._tell(
@@ -227,18 +253,20 @@ class _Demo:
         self._tell(
             "The proof", "Every row of every table as text, and every table's definition: register against standby."
         )
-        results = []
-        for name in NAMES:
-            addresses = self.system.env()["registers"][name]
-            result = compare(name, addresses["home_dsn"], addresses["standby_dsn"])
+        results = self._all(self._compared)
+        for name, result in results.items():
             verdict = "equal" if result.equal else "NOT EQUAL"
             self.narrator.say(
-                f"{name}: {verdict} at position {result.position}: {len(result.tables)} tables, {result.rows:,} rows"
+                f"{name:{_WIDTH}} {verdict} at position {result.position}: {len(result.tables)} tables, "
+                f"{result.rows:,} rows"
             )
             for line in result.differences:
                 self.narrator.say(f"  {line}")
-            results.append(result)
-        return results
+        return list(results.values())
+
+    def _compared(self, name: str) -> Comparison:
+        addresses = self.system.env()["registers"][name]
+        return compare(name, addresses["home_dsn"], addresses["standby_dsn"])
 
     def _darken_home(self) -> None:
         self._tell(
@@ -246,82 +274,31 @@ class _Demo:
             f"Every process at home stops, and the standby of {_REBUILT} is thrown away.",
             "The embassy rebuilds it from its own log with its own keys.",
         )
-        before = contents(self._standby_dsn(_REBUILT))
-        self.system.stop(*HOME, "receive")
-        with psycopg.connect(self.system.env()["embassy_postgres"], autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(_REBUILT)))
-        said = registers.command(self.system.layout, "embassy", "register", "replay", _REBUILT)
-        self.narrator.say(said.strip().splitlines()[-1])
-        after = contents(self._standby_dsn(_REBUILT))
-        if before != after:
-            different = sorted(table for table in before.keys() | after.keys() if before.get(table) != after.get(table))
-            raise CheckFailed(
-                f"the rebuilt {_REBUILT} differs in {', '.join(different)}", remedy="embassy local logs receive"
-            )
-        self.narrator.say(f"the rebuilt {_REBUILT} holds what the lost one held, row by row, in {len(after)} tables")
+        said, tables = lose_and_rebuild(self.system, _REBUILT)
+        self.narrator.say(said)
+        self.narrator.say(f"the rebuilt {_REBUILT} holds what the lost one held, row by row, in {tables} tables")
         self._tell(
             "Home returns", "Its processes start again, and the standbys are warm again, with nothing done by hand."
         )
         self.system.up()
         took = self.watch.until_level(seconds=_LEVEL_SECONDS_MAX, what="after home's return")
-        self.narrator.say(f"both level {took:.0f} s after home was back")
+        self.narrator.say(f"all level {took:.0f} s after home was back")
+
+    def _all(self, act: Callable[[str], _Found], names: Sequence[str] = NAMES) -> dict[str, _Found]:
+        """Do it for every register, several side by side, without a line for each step."""
+        self.system.say = silent
+        try:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                return dict(zip(names, pool.map(act, names), strict=True))
+        finally:
+            self.system.say = self.narrator.say
 
     def _standby_dsn(self, name: str) -> str:
         return self.system.env()["registers"][name]["standby_dsn"]
 
     def _tell(self, title: str, *lines: str) -> None:
-        self.narrator.section(title)
-        for line in lines:
-            self.narrator.say(line)
+        self.narrator.tell(title, *lines)
 
 
-def _until_done(act: Callable[[], object]) -> None:
-    """Try again while others hold the lock."""
-    for attempt in range(_DDL_TRIES):
-        try:
-            act()
-        except psycopg.errors.LockNotAvailable:
-            if attempt == _DDL_TRIES - 1:
-                raise
-        else:
-            return
-
-
-def _has_column(dsn: str, table: str, column: sql.Identifier) -> bool:
-    query = sql.SQL("SELECT {} FROM {} LIMIT 0").format(column, sql.Identifier(*table.split(".")))
-    with contextlib.suppress(psycopg.Error), psycopg.connect(dsn, connect_timeout=5) as connection:
-        connection.execute(query)
-        return True
-    return False
-
-
-def _say_what_next(system: LocalSystem, narrator: _Narrator) -> None:
-    home, embassy = system.env()["home_site"], system.env()["embassy_site"]
-    folder = "" if system.folder == default_folder() else f" --folder {system.folder}"
-    narrator.section("Look around: both sites go on running")
-    for line in (
-        f"addresses for psql, both sides:    .venv/bin/embassy local env{folder}",
-        f"what runs:                         .venv/bin/embassy local status{folder}",
-        f"how stale each standby is:         .venv/bin/embassy --site {embassy} status --watch",
-        f"prove that a standby is equal:     .venv/bin/embassy --site {home} register verify population",
-        f"cut the link yourself, mend it:    .venv/bin/embassy local link cut{folder}    (then: mend)",
-        f"logs, which hold no row data:      .venv/bin/embassy local logs -f receive{folder}",
-        f"the end, nothing is left behind:   .venv/bin/embassy local down{folder}",
-    ):
-        narrator.say(line)
-
-
-def _explain(error: Exception) -> None:
-    """What to do goes to the error stream; where it happened as well, if it was nobody's foreseen error."""
-    print(file=sys.stderr)
-    if isinstance(error, DataEmbassyError):
-        print(error.diagnostics(), file=sys.stderr)
-    else:
-        traceback.print_exception(error)
-    print("the system is left as it is: embassy local status, embassy local logs; the end: make down", file=sys.stderr)
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, subprocess.CalledProcessError):
-        return f"{error.cmd} ended with {error.returncode}"
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _evaluated(auditors: Mapping[str, Auditor]) -> int:
+    return sum(auditor.audit().evaluations for auditor in auditors.values())

@@ -1,4 +1,4 @@
-"""How the standbys are doing, sampled once a second and said in one line.
+"""How the standbys are doing, all together, sampled once a second and said in one line.
 
 Lag is the embassy's clock minus the newest pulse that the standby shows; what waits at home is the forwarder's own
 metric. A process that is down shows as a dash, never as a zero.
@@ -7,7 +7,7 @@ metric. A process that is down shows as a dash, never as a zero.
 import datetime as dt
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
@@ -49,6 +49,8 @@ class Watch:
     registers: tuple[str, ...]
     is_terminal: bool = field(default_factory=sys.stdout.isatty)
     worst_lag_seconds: float = 0.0
+    note: Callable[[], str] = str
+    """What else the line says; nothing when it is empty."""
     _counts: dict[str, tuple[float, int]] = field(default_factory=dict)
     _shown_at: float = 0.0
 
@@ -93,13 +95,14 @@ class Watch:
                 if is_done(samples):
                     return
                 due = max(due + _SAMPLE_SECONDS, time.monotonic())
-                time.sleep(due - time.monotonic())
+                time.sleep(max(0.0, due - time.monotonic()))
         finally:
             if self.is_terminal:
                 print(flush=True)
 
     def _show(self, samples: dict[str, Sample]) -> None:
-        line = "  |  ".join([*(text(name, sample) for name, sample in samples.items()), f"link {self._link()}"])
+        parts = (summary(samples), f"link {self._link()}", self.note())
+        line = "  |  ".join(part for part in parts if part)
         now = time.monotonic()
         if self.is_terminal:
             print(f"\r\x1b[2K  {line}", end="", flush=True)
@@ -154,3 +157,19 @@ def text(name: str, sample: Sample) -> str:
     rate = "    -" if sample.changes_per_second is None else f"{sample.changes_per_second:5.0f}"
     waiting = "    -" if sample.waiting_at_home is None else f"{sample.waiting_at_home:5d}"
     return f"{name}: {lag}, {rate} changes/s, {waiting} waiting"
+
+
+def summary(samples: Mapping[str, Sample]) -> str:
+    """What the line says of all registers together."""
+    lags = {name: sample.lag_seconds for name, sample in samples.items() if sample.lag_seconds is not None}
+    said = []
+    if lags:
+        worst = max(lags, key=lambda name: lags[name])
+        said.append(f"{len(lags)} standbys {min(lags.values()):4.1f} to {lags[worst]:4.1f} s behind (most: {worst})")
+    if len(lags) < len(samples):
+        said.append(f"{len(samples) - len(lags)} without an answer")
+    rates = [sample.changes_per_second for sample in samples.values() if sample.changes_per_second is not None]
+    waiting = [sample.waiting_at_home for sample in samples.values() if sample.waiting_at_home is not None]
+    said.append(f"{sum(rates):,.0f} changes/s" if rates else "- changes/s")
+    said.append(f"{sum(waiting):,} waiting at home" if waiting else "- waiting at home")
+    return ", ".join(said)

@@ -1,4 +1,4 @@
-"""`embassy demo`: both sites on this machine, two registers under load, everything that may break, and the proof."""
+"""`embassy demo`: both sites on this machine, ten registers under load, everything that may break, and the proof."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from deploy.local.auditor import Auditor, auditing
+from deploy.local.auditor import Auditor, auditing, held
 from deploy.registers.workload import Workload
 from tests.support.scenario import wait_for
-from tests.support.ten_registers import NAMES, at_work, audits, onboard, verify
+from tests.support.ten_registers import NAMES, at_work, onboard, verify
 
 SCALE = 0.005
 RATE = 3.0
@@ -21,10 +21,10 @@ KILLED = ("receive", "embassy-postgres", "forward")
 
 def wait_seen(auditors: Mapping[str, Auditor]) -> None:
     """Until every check was evaluated at some more commits of every register."""
-    before = {name: audit.positions for name, audit in audits(auditors).items()}
+    before = {name: audit.positions for name, audit in held(auditors).items()}
     wait_for(
-        lambda: all(audit.positions >= before[name] + MOVES for name, audit in audits(auditors).items()),
-        lambda: f"not seen at more commits than {before}: {audits(auditors)}",
+        lambda: all(audit.positions >= before[name] + MOVES for name, audit in held(auditors).items()),
+        lambda: f"not seen at more commits than {before}: {held(auditors)}",
     )
 
 
@@ -50,10 +50,10 @@ def test_no_invariant_of_any_register_is_broken_at_its_standby_whatever_dies(sys
                 system.link.mend()
             wait_seen(auditors)
             wait_for(
-                lambda: sum(audit.evaluations for audit in audits(auditors).values()) >= EVALUATIONS,
-                lambda: f"too few evaluations: {audits(auditors)}",
+                lambda: sum(audit.evaluations for audit in held(auditors).values()) >= EVALUATIONS,
+                lambda: f"too few evaluations: {held(auditors)}",
             )
         assert all(verify(registers).values())
-        found = audits(auditors)
+        found = held(auditors)
     assert sum(audit.evaluations for audit in found.values()) >= EVALUATIONS
     assert registers.stops() == {}

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from deploy.local.auditor import Audit, Auditor
 from deploy.local.references import add_references
 from deploy.local.system import LocalSystem
 from deploy.registers.catalogue import REGISTERS
@@ -41,14 +40,6 @@ def at_work(
             )
             for name in registers.names
         }
-
-
-def audits(auditors: Mapping[str, Auditor]) -> dict[str, Audit]:
-    """What each found so far; fails as soon as an invariant was broken anywhere."""
-    found = {name: auditor.audit() for name, auditor in auditors.items()}
-    broken = [str(violation) for audit in found.values() for violation in audit.violations]
-    assert broken == [], "\n".join(broken)
-    return found
 
 
 def verify(registers: Registers) -> dict[str, int]:
