@@ -42,6 +42,20 @@ def test_schema_change(pair: DdlPair, case: Case) -> None:
             pair.decisions[stop.id] = Decision(sql=None)
 
 
+def test_rows_that_stay_at_home_from_now_on_leave_the_standby(pair: DdlPair) -> None:
+    pair.run(
+        "CREATE TABLE held (id integer PRIMARY KEY, refers integer REFERENCES held); INSERT INTO held VALUES (1, 1)"
+    )
+    assert pair.follow() is None
+    assert pair.query("SELECT id FROM public.held") == [(1,)]
+    pair.run(
+        "BEGIN; INSERT INTO held VALUES (2, 1); ALTER TABLE held SET UNLOGGED; INSERT INTO held VALUES (3, 2); COMMIT"
+    )
+    assert pair.follow() is None
+    assert pair.query("SELECT id FROM public.held") == []
+    assert pair.new_differences() == []
+
+
 def test_an_enum_that_is_there_already_stops_and_leaves_nothing_behind(pair: DdlPair) -> None:
     pair.standby.execute("CREATE TYPE public.taken AS ENUM ('x')")
     pair.standby.commit()

@@ -40,7 +40,7 @@ RELATIONS: tuple[Case, ...] = (
         setup=("CREATE UNLOGGED TABLE t_logged (id integer PRIMARY KEY)",),
         run=("ALTER TABLE t_logged SET LOGGED",), instead="ALTER TABLE public.t_logged SET LOGGED"),
     Case(group="Tables", title="ALTER TABLE ... SET UNLOGGED", setup=table("t_forgotten"),
-        run=("ALTER TABLE t_forgotten SET UNLOGGED", "UPDATE t_forgotten SET v = 'x'"), note="Its rows are no longer in the stream, nor compared."),
+        run=("ALTER TABLE t_forgotten SET UNLOGGED", "UPDATE t_forgotten SET v = 'x'"), note="Its rows leave the standby, and are no longer in the stream."),
     Case(group="Tables", title="Temporary tables", outcome=NOTHING, run=(
         "CREATE TEMP TABLE tt (a integer); ALTER TABLE tt ADD b integer; CREATE INDEX ON tt (a); DROP TABLE tt",)),
     Case(group="Tables", title="DROP TABLE, with CASCADE, several", setup=(*table("t_drop"), *table("t_drop2"),

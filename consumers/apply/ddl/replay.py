@@ -20,6 +20,7 @@ from consumers.apply.ddl.plan import FirstChange, Nothing, Replay, Step, Stop, U
 from consumers.apply.ddl.rows import Noted, Reader, UnreadableRow
 from consumers.apply.ddl.settings import plain_settings, settings_for
 from consumers.apply.ddl.tokens import Unreadable, split
+from consumers.apply.ddl.unlogged import empty_unlogged
 from consumers.refusals import NEW_GENERATION, DdlNotReplayed
 from data_embassy.postgres import Connection
 
@@ -133,6 +134,7 @@ class DdlReplayer:
                 self._give_full(unit)
                 values = self._outcome.check(unit)
                 keep_silent(self._connection, list(tables_of(unit)))
+                empty_unlogged(self._connection, tables_of(unit))
                 _undo_if(bool(values))
         except _Again:
             return values
