@@ -34,7 +34,16 @@ class Package:
 
 
 CHROMIUM = Package(name="chromium", programs=("chromium",), purpose="browser tests of the status page")
-PACKAGES = (CHROMIUM,)
+PROMETHEUS = Package(
+    name="prometheus", programs=("prometheus", "promtool"), purpose="tests of alerts and dashboards, local monitoring"
+)
+ALERTMANAGER = Package(
+    name="prometheus-alertmanager",
+    programs=("prometheus-alertmanager", "amtool"),
+    purpose="tests of who hears of an alert, local monitoring",
+)
+MONITORING = (PROMETHEUS, ALERTMANAGER)
+PACKAGES = (CHROMIUM, *MONITORING)
 
 
 def missing(packages: Sequence[Package] = PACKAGES) -> list[Package]:

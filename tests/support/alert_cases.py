@@ -179,6 +179,7 @@ _TRUST = (
     ),
     _gauge("ClocksDiffer", OFFSET, -1.5, near=0.9, not_before=285, within=315, register=""),
     _gauge("ClocksFarApart", OFFSET, 3600, near=float("nan"), not_before=15, within=45, register=""),
+    _gauge("RegisterClockDiffers", "embassy_register_clock_offset_seconds", -2, near=0.5, not_before=285, within=315),
     _gauge(
         "SigningKeyOld", "embassy_key_age_seconds", 366 * DAY, near=364 * DAY, not_before=HOUR - 600,
         within=HOUR + 600, is_slow=True, register="",

@@ -142,6 +142,7 @@ def _home(second: float) -> dict[str, Values]:
         pulse: dict[str, Values] = {
             "embassy_pulse_beats_total": Rising(second),
             "embassy_register_database_up": Level(1),
+            "embassy_register_clock_offset_seconds": Level(0.01),
             "embassy_slot_active": Level(1),
             "embassy_slot_retained_bytes": Level(4000),
             "embassy_slot_lost_seconds": Level(float("inf") if name == "court" else 90000),

@@ -14,7 +14,17 @@ def trust() -> Group:
     """Nothing stands still yet, but less is certain than should be."""
     return Group(
         name="embassy-trust",
-        rules=(_UNVERIFIED, _UNDRILLED, _CLOCKS, _CLOCKS_FAR, _KEY_OLD, _EPOCH_OLD, _EPOCH_USED, _VERSIONS),
+        rules=(
+            _UNVERIFIED,
+            _UNDRILLED,
+            _CLOCKS,
+            _CLOCKS_FAR,
+            _REGISTER_CLOCK,
+            _KEY_OLD,
+            _EPOCH_OLD,
+            _EPOCH_USED,
+            _VERSIONS,
+        ),
     )
 
 
@@ -60,6 +70,17 @@ _CLOCKS_FAR = Alert(
     description="Somebody set a clock, or time synchronisation failed. Order and content are not touched.",
     command="chronyc tracking",
     page="clock",
+)
+_REGISTER_CLOCK = Alert(
+    name="RegisterClockDiffers",
+    expr="abs(embassy_register_clock_offset_seconds) > 1",
+    holds="5m",
+    severity="ticket",
+    summary="The clock of {{ $labels.register }}'s server is wrong by {{ $value | humanizeDuration }}",
+    description="The pulse carries that clock, so the register's lag is wrong by as much.",
+    command="embassy register check {{ $labels.register }}",
+    page="clock",
+    sites=HOME,
 )
 _KEY_OLD = Alert(
     name="SigningKeyOld",
