@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from data_embassy.status import RegisterStatus
-from operations.page.behind import behind, hush_seconds
+from operations.page.behind import HUSH_SECONDS, behind, hush_seconds
 from operations.page.snapshot import Snapshot
 from operations.page.words import LATE, age, clock, counted, lag, tone_of
 
 _ORDER: Final = ("stopped", "down", "unknown", "waiting", LATE, "paused", "loading", "empty")
 _SAID: Final = {
-    "stopped": ("{names} stands still.", "{n} of {all} registers stand still."),
-    "down": ("Nobody works on {names}.", "Nobody works on {n} of {all} registers."),
-    "unknown": ("Nothing is known of {names}.", "Nothing is known of {n} of {all} registers."),
-    "waiting": ("{names} waits for a service.", "{n} of {all} registers wait for a service."),
-    LATE: ("{names} is further behind than agreed.", "{n} of {all} registers are further behind than agreed."),
-    "paused": ("{names} is paused.", "{n} of {all} registers are paused."),
-    "loading": ("{names} is being loaded.", "{n} of {all} registers are being loaded."),
-    "empty": ("{names} is still empty.", "{n} of {all} registers are still empty."),
+    "stopped": ("{name} stands still.", "{who} registers stand still."),
+    "down": ("Nobody works on {name}.", "Nobody works on {who} registers."),
+    "unknown": ("Nothing is known of {name}.", "Nothing is known of {who} registers."),
+    "waiting": ("{name} waits for a service.", "{who} registers wait for a service."),
+    LATE: ("{name} is further behind than agreed.", "{who} registers are further behind than agreed."),
+    "paused": ("{name} is paused.", "{who} registers are paused."),
+    "loading": ("{name} is being loaded.", "{who} registers are being loaded."),
+    "empty": ("{name} is still empty.", "{who} registers are still empty."),
 }
 _ALSO: Final = {
     "stopped": "stopped", "down": "down", "unknown": "not heard of", "waiting": "waiting", LATE: "late",
@@ -38,11 +38,15 @@ class Headline:
     tone: str
 
 
-def headline(snapshot: Snapshot) -> Headline:
-    """How the site is, as of the snapshot."""
+def headline(snapshot: Snapshot, now: dt.datetime) -> Headline:
+    """How the site is, as of the snapshot; that nobody knows, when it is too old."""
     found = snapshot.seen.registers
     if snapshot.taken_at is None:
         return Headline(text="Looking for the first time.", below="Nothing is known yet.", tone="unknown")
+    old = (now - snapshot.taken_at).total_seconds()
+    if old > HUSH_SECONDS:
+        below = f"What stands below is how it was at {clock(snapshot.taken_at)} UTC."
+        return Headline(text=f"Nothing was seen here for {age(old)}.", below=below, tone="unknown")
     if not found:
         return Headline(
             text="No registers yet.", below="A register is brought with: embassy register add", tone="empty"
@@ -54,8 +58,9 @@ def headline(snapshot: Snapshot) -> Headline:
         names = [one.register for one in found if tone_of(one) == tone]
         if names:
             one, many = _SAID[tone]
-            words = one if len(names) == 1 else many
-            text = words.format(names=names[0], n=_spelt(len(names)), all=len(found))
+            share = f"{_spelt(len(names))} of {_spelt(len(found))}"
+            who = f"all {_spelt(len(found))}" if len(names) == len(found) else share
+            text = one.format(name=names[0]) if len(names) == 1 else many.format(who=who)
             return Headline(text=text[0].upper() + text[1:], below=_below(snapshot, tone), tone=tone)
     return Headline(text=_well(found), below=_below(snapshot, "live"), tone="live")
 
@@ -100,7 +105,7 @@ def _below(snapshot: Snapshot, said: str) -> str:
     fine = sum(1 for one in found if tone_of(one) == "live")
     if said != "live" and fine:
         verb = "goes on as it should" if fine == 1 else "go on as they should"
-        sentences.append(f"{_spelt(fine).capitalize()} of {len(found)} {verb}.")
+        sentences.append(f"{_spelt(fine).capitalize()} of {_spelt(len(found))} {verb}.")
     return " ".join(sentences)
 
 

@@ -108,7 +108,10 @@ def overview(snapshot: Snapshot, now: dt.datetime) -> Overview:
     numbers = sorted({one.tier for one in found})
     tiers = [Tier(number=each, words=_tier(each, found), rows=_rows(snapshot, each, now)) for each in numbers]
     return Overview(
-        headline=headline(snapshot), facts=tuple(facts(snapshot, now)), shared=tuple(_shared(found)), tiers=tuple(tiers)
+        headline=headline(snapshot, now),
+        facts=tuple(facts(snapshot, now)),
+        shared=tuple(_shared(found)),
+        tiers=tuple(tiers),
     )
 
 
@@ -264,7 +267,8 @@ def _other_site(snapshot: Snapshot, now: dt.datetime) -> Fact:
 
 
 def _clocks(found: Sequence[RegisterStatus]) -> Fact:
-    one = next((each for each in found if each.clock_offset_seconds is not None), None)
+    compared = [each for each in found if each.clock_offset_seconds is not None]
+    one = next((each for each in compared if each.is_lag_trusted is False), compared[0] if compared else None)
     if one is None or one.clock_offset_seconds is None:
         return Fact(label="Clocks", text="not yet compared", below="both ways must carry messages first")
     offset, blur = one.clock_offset_seconds, one.clock_uncertainty_seconds

@@ -83,7 +83,17 @@ def stopped(one: RegisterStatus) -> RegisterStatus:
 
 def silent(found: Sequence[RegisterStatus], seconds: float) -> tuple[RegisterStatus, ...]:
     """What the embassy sees of the same registers after home went dark."""
-    return tuple(replace(one, lag_seconds=seconds + (one.lag_seconds or 0), is_objective_met=False) for one in found)
+    return tuple(
+        replace(
+            one,
+            lag_seconds=seconds + (one.lag_seconds or 0),
+            is_objective_met=seconds <= (one.objective_seconds or 0),
+            position=None
+            if one.position is None
+            else replace(one.position, source_committed_at=(now() - dt.timedelta(seconds=seconds + 9)).isoformat()),
+        )
+        for one in found
+    )
 
 
 def at_home(found: Sequence[RegisterStatus], *, heard_seconds: float = 2.0) -> tuple[RegisterStatus, ...]:
@@ -185,10 +195,10 @@ def proofs(*, hours: float) -> tuple[Proof, ...]:
 def past(register: str, span: Span, until: dt.datetime) -> Past:
     """Quiet work, and a cut link in the middle."""
     count, since = 240, until - span.length
-    step, samples, done = span.length / count, [], 8_000_000
+    step, samples, done, phase = span.length / count, [], 8_000_000, until.timestamp() / 30
     for index in range(count):
         is_cut = 110 <= index < 132
-        calm = 0.9 + 0.25 * math.sin(index / 9) + 0.18 * math.sin(index * 2.3)
+        calm = 0.9 + 0.25 * math.sin(index / 9) + 0.18 * math.sin(index * 2.3 + phase)
         lag = calm + (index - 109) * 1.6 if is_cut else calm + max(0.0, 35 - (index - 132) * 5) * (index >= 132)
         done += 0 if is_cut else round((34 + 14 * math.sin(index / 14) + 5 * math.sin(index)) * step.total_seconds())
         samples.append(
@@ -220,6 +230,14 @@ class Staged:
     gatherer: Gatherer
 
 
+def remember(gatherer: Gatherer, found: Sequence[RegisterStatus], role: Role) -> None:
+    """As if the page had been looking for a quarter of an hour."""
+    for step in range(90, 0, -1):
+        wave = 1 + 0.35 * math.sin(step / 4) + 0.15 * math.sin(step * 1.7)
+        earlier = [replace(one, state="live", lag_seconds=(one.lag_seconds or 1.0) % 4 * wave) for one in found]
+        gatherer._recent.add(earlier, now() - dt.timedelta(seconds=10 * step), role)
+
+
 @contextmanager
 def staged(
     sight: StagedSight, *, role: Role = "embassy", site: str | None = None, page: Page | None = None
@@ -228,6 +246,7 @@ def staged(
     (port,) = free_ports(1)
     page = page or Page()
     gatherer = Gatherer(sight, site=site or role, role=role, clock=now)
+    remember(gatherer, sight.registers, role)
     app = make_app(gatherer, clock=now, rules=rules_of(page), is_ending=lambda: server.should_exit)
     server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, **settings(page)))
     thread = threading.Thread(target=server.run, daemon=True)
