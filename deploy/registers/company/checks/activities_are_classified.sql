@@ -3,6 +3,7 @@ SELECT (SELECT count(*)
         FROM company.company c
         FULL JOIN (SELECT company, count(*) AS main FROM company.pursuit WHERE is_main GROUP BY company) u ON u.company = c.code
         WHERE coalesce(u.main, 0) IS DISTINCT FROM CASE c.state WHEN 'deleted' THEN 0 ELSE 1 END)
-     + (SELECT count(*) FROM company.pursuit u WHERE NOT EXISTS (SELECT FROM company.activity a WHERE a.code = u.activity))
+     -- As text: a session whose search_path lacks public has no operators of ltree.
+     + (SELECT count(*) FROM company.pursuit u WHERE NOT EXISTS (SELECT FROM company.activity a WHERE a.code::text = u.activity::text))
      + (SELECT count(*) FROM company.activity b WHERE b.parent IS NOT NULL
-          AND NOT EXISTS (SELECT FROM company.activity a WHERE a.code = b.parent))
+          AND NOT EXISTS (SELECT FROM company.activity a WHERE a.code::text = b.parent::text))
