@@ -98,7 +98,8 @@ revision {result.revision}, {result.machine}, load average {result.load:.0f} (me
 While the link was cut, each of {len(result.lines)} registers wrote rows that do not compress, {total:.0f} MB together,
 and people went on working in all of them ({result.rate:g} transactions a second begun in each).
 Then the link was mended and carried {result.kbit:g} kbit/s: {result.kbit / 8:.0f} kB each second.
-All were level {last:.0f} s later. In the end every row of every table was compared as text: {result.rows:,} rows, equal.
+All were level {last:.0f} s later. In the end every row of every table was compared as text: {result.rows:,} rows,
+equal.
 """
 
 
