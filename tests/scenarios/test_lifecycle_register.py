@@ -39,6 +39,8 @@ def database(registers: Registers) -> Iterator[str]:
     with psycopg.connect(dsn) as connection:
         connection.execute("CREATE TABLE parcel (id integer PRIMARY KEY, area numeric, note text)")
         connection.execute("INSERT INTO parcel SELECT n, n / 7.0, repeat('x', n % 50) FROM generate_series(1, 2000) n")
+        connection.execute("CREATE UNLOGGED TABLE session (id integer PRIMARY KEY, parcel integer REFERENCES parcel)")
+        connection.execute("INSERT INTO session VALUES (1, 1)")
     yield dsn
     with psycopg.connect(registers.system.env()["home_postgres"], autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
@@ -116,11 +118,24 @@ def dba_prepares(registers: Registers, dsn: str) -> None:
 
 
 def contract(registers: Registers, folder: Path) -> Path:
-    """Roles of its own: the DBA's script for the removal drops them."""
+    """All that a contract may say. Roles of its own: the DBA's script for the removal drops them."""
     path = folder / "contract.toml"
     path.write_text(f"""
 lane = "{"3" * 16}"
 tier = 5
+expected_extensions = []
+[owner]
+institution = "Maa-amet"
+contact = "registrar@land.invalid"
+[objectives]
+rpo_seconds = 30
+rto_seconds = 3600
+[retention]
+home_hours = 48
+[[excluded]]
+table = "public.session"
+reason = "who is logged in now"
+promotion = "everybody logs in again"
 [source]
 host = "{LOOPBACK}"
 port = {registers.system.layout.ports.home_postgres}
@@ -153,12 +168,11 @@ def add_it(registers: Registers, third: Third, folder: Path) -> None:
     password.touch(mode=0o600)
     password.write_text(PASSWORD)
     files = ("--capture-password-file", str(password), "--pulse-password-file", str(password))
-    said = json.loads(
-        done(registers, "home", "add", NAME, "--contract", str(contract(registers, folder)), *files, "--json")
-    )
+    agreed = contract(registers, folder)
+    said = json.loads(done(registers, "home", "add", NAME, "--contract", str(agreed), *files, "--json"))
     assert [step["state"] for step in said["steps"] if step["step"] == "source"] == ["open"], "not prepared yet"
     line = next(line for line in said["next"] if line.startswith("at the embassy"))
-    done(registers, "embassy", *line.partition("register ")[2].split())
+    done(registers, "embassy", *line.partition("register ")[2].replace("FILE", str(agreed)).split())
     dba_prepares(registers, third.dsn)
     again = json.loads(done(registers, "home", "add", NAME, "--json"))
     assert [step["state"] for step in again["steps"] if step["step"] in ("contract", "preflight")] == ["there", "done"]
@@ -167,6 +181,24 @@ def add_it(registers: Registers, third: Third, folder: Path) -> None:
     listed = {line["name"]: line for line in json.loads(done(registers, "embassy", "list", "--json"))}
     assert listed[NAME]["tier"] == 5
     assert listed.keys() == {*registers.names, NAME}
+    for site in ("home", "embassy"):
+        assert_agreed(registers, site)
+    with psycopg.connect(third.standby) as connection:
+        assert connection.execute("SELECT count(*) FROM session").fetchone() == (0,)
+
+
+def assert_agreed(registers: Registers, site: str) -> None:
+    """A site says what its contract says."""
+    command = [str(embassy_script()), "--site", str(registers.system.layout.site(site)), "status", "--json"]
+    found = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60)
+    (status,) = [one for one in json.loads(found.stdout)["registers"] if one["register"] == NAME]
+    assert status["objective_seconds"] == 30
+    assert status["terms"] == {
+        "institution": "Maa-amet", "contact": "registrar@land.invalid", "rpo_seconds": 30, "rto_seconds": 3600,
+        "home_hours": 48, "expected_extensions": [],
+        "excluded": [{"table": "public.session", "reason": "who is logged in now",
+                      "promotion": "everybody logs in again"}],
+    }  # fmt: skip
 
 
 def pause_it(registers: Registers, third: Third) -> None:
