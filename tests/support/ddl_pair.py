@@ -3,7 +3,7 @@
 import re
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,12 +93,21 @@ class DdlPair:
 
 
 @contextmanager
-def ddl_pair(server: PlainPostgres, folder: Path, *, schema: str) -> Iterator[DdlPair]:
-    """The pair, filled by `schema`; the register's default search_path is PostgreSQL's."""
+def ddl_pair(
+    server: PlainPostgres,
+    folder: Path,
+    *,
+    schema: str = "",
+    fill: Callable[[psycopg.Connection[Any]], object] | None = None,
+) -> Iterator[DdlPair]:
+    """The pair, filled by `schema` or `fill`; the register's default search_path is PostgreSQL's."""
     with prepared_register(server, folder, schema=schema) as one:
         name = one.register.name
         copy = f"s{secrets.token_hex(6)}"
         slot = f"ddl_{name}"
+        if fill is not None:
+            with psycopg.connect(server.dsn(name)) as connection:
+                fill(connection)
         with psycopg.connect(server.dsn(), autocommit=True) as control:
             control.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {}").format(sql.Identifier(copy), _role(control))
