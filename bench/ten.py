@@ -48,6 +48,8 @@ CUTS: Final = (2.0, 8.0, 20.0)
 RATE: Final = 6.0
 RATES: Final = {"population": 20.0, "treasury": 10.0, "court": 2.0}
 """Transactions a second that people begin in a register; RATE in the others."""
+SHARE: Final = 0.2
+"""Of a processor, for each auditor."""
 IDLE: Final = "gazette"
 BUSY: Final = "population"
 BUSY_RATE: Final = 60.0
@@ -71,7 +73,7 @@ def run(system: LocalSystem, result: Result, minutes: float) -> None:
     registers = onboard(system, dict.fromkeys(NAMES))
     result.onboard_seconds = time.monotonic() - began
     before, began = totals(registers), time.monotonic()
-    with Sampler(registers) as sampler, auditing(system, *NAMES) as auditors:
+    with Sampler(registers) as sampler, auditing(system, *NAMES, share=SHARE) as auditors:
         with at_work(registers, seed=result.seed, rates={name: RATES.get(name, RATE) for name in NAMES}) as works:
             for fault in faults(result.seed):
                 if time.monotonic() - began > minutes * 60 and set(PROCESSES) <= set(result.faults):
