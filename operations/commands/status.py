@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -18,16 +20,15 @@ if TYPE_CHECKING:
     from data_embassy.status import RegisterStatus
 
 _WATCH_SECONDS: Final = 1.0
-_HOME_UP: Final = "\x1b[H"
-_CLEAR_LINE: Final = "\x1b[K"
-_CLEAR_BELOW: Final = "\x1b[J"
-_CLEAR_ALL: Final = "\x1b[2J"
 
 
 def status(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    is_watching: Annotated[bool, typer.Option("--watch", help="Again every second, until interrupted.")] = False,
+    is_watching: Annotated[
+        bool,
+        typer.Option("--watch", help="On the whole terminal, until q; as lines each second where there is none."),
+    ] = False,
     is_check: Annotated[
         bool, typer.Option("--check", help="Exit code 1 when a register is stopped, or nobody works on it.")
     ] = False,
@@ -36,17 +37,28 @@ def status(
 
     At home it shows what home sees: source, capture, forwarder, and the embassy by its signed receipts.
     """
-    if is_watching and sys.stdout.isatty() and not as_json:
-        print(_CLEAR_ALL, end="")
+    site = open_site(site_folder(None))
+    if is_watching:
+        _check(_watch(site, as_json=as_json), is_asked=is_check)
+        return
+    found = look(site)
+    _show(site, found, as_json=as_json)
+    _check(found, is_asked=is_check)
+
+
+def _watch(site: Site, *, as_json: bool) -> Sequence[RegisterStatus]:
+    from operations.status.watch import is_whole_terminal, plain, watch
+
+    if is_whole_terminal() and not as_json:
+        return watch(site, clock=_now)
     while True:
         site = open_site(site_folder(None))
         found = look(site)
-        _show(site, found, as_json=as_json, is_redrawn=is_watching)
-        if not is_watching:
-            break
+        if as_json:
+            _show(site, found, as_json=True)
+        else:
+            print("\n".join(plain(found, site.role, _now())), flush=True)
         time.sleep(_WATCH_SECONDS)
-    if is_check:
-        _check(found)
 
 
 def look(site: Site) -> list[RegisterStatus]:
@@ -64,7 +76,7 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _show(site: Site, found: list[RegisterStatus], *, as_json: bool, is_redrawn: bool) -> None:
+def _show(site: Site, found: Sequence[RegisterStatus], *, as_json: bool) -> None:
     from operations.status.table import WIDTH, table
 
     if as_json:
@@ -73,17 +85,13 @@ def _show(site: Site, found: list[RegisterStatus], *, as_json: bool, is_redrawn:
         return
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size((WIDTH, 24)).columns if is_terminal else WIDTH
-    text = table(site.name, site.role, found, width=width, is_colored=is_terminal)
-    if not (is_redrawn and is_terminal):
-        print(text, flush=True)
+    is_colored = is_terminal and not os.environ.get("NO_COLOR")
+    print(table(site.name, site.role, found, width=width, is_colored=is_colored), flush=True)
+
+
+def _check(found: Sequence[RegisterStatus], *, is_asked: bool) -> None:
+    if not is_asked:
         return
-    # Overwritten in place: clearing first would flicker.
-    lines = [f"{site.name} ({site.role})  {dt.datetime.now(dt.UTC):%H:%M:%S} UTC", "", *text.splitlines()]
-    sys.stdout.write(_HOME_UP + "".join(f"{line}{_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW)
-    sys.stdout.flush()
-
-
-def _check(found: list[RegisterStatus]) -> None:
     bad = [one for one in found if one.state in ("stopped", "down") or (one.candidate and one.candidate.cause)]
     if bad:
         names = ", ".join(one.register for one in bad)

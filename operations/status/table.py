@@ -29,8 +29,8 @@ def table(
     lines = [head]
     for one in found:
         lines.append(_line(one, name_width, is_colored=is_colored))
-        lines += [line for text in _below(one) for line in _wrapped(text, width)]
-    lines += [line for text in _footnotes(found) for line in textwrap.wrap(text, width)]
+        lines += [line for text in below(one) for line in _wrapped(text, width)]
+    lines += [line for text in footnotes(found) for line in textwrap.wrap(text, width)]
     return "\n".join(lines)
 
 
@@ -39,7 +39,7 @@ def _line(one: RegisterStatus, name_width: int, *, is_colored: bool) -> str:
     if is_colored and one.state not in _QUIET:
         state = f"\x1b[{_COLORS.get(one.state, _RED)}m{state}\x1b[0m"
     position = "-" if one.position is None else f"{one.position.commit_lsn} generation {one.position.generation}"
-    backlog = _backlog(one)
+    backlog = waiting(one)
     return (
         f"{_lag(one):>8} {one.register:<{name_width}} {state} {backlog:>9} {duration(one.age_seconds):>6}  {position}"
     )
@@ -49,12 +49,14 @@ def _lag(one: RegisterStatus) -> str:
     return duration(one.lag_seconds) + ("?" if one.lag_seconds is not None and one.is_lag_trusted is False else "")
 
 
-def _backlog(one: RegisterStatus) -> str:
+def waiting(one: RegisterStatus) -> str:
+    """Records and envelopes that are on their way."""
     known = [number for number in (one.backlog.records, one.backlog.envelopes) if number is not None]
     return f"{sum(known):,}" if known else "-"
 
 
-def _below(one: RegisterStatus) -> Iterator[str]:
+def below(one: RegisterStatus) -> Iterator[str]:
+    """What is wrong with a register, or odd, and the command that ends it behind `-> `."""
     if one.cause is not None:
         yield f"{one.cause}: {one.reason}"
         yield from _remedy(one.remedy)
@@ -101,7 +103,8 @@ def _progress(candidate: Part) -> str:
     return f", {tables} tables, {rows:,} rows, {size / 1e6:,.1f} MB"
 
 
-def _footnotes(found: Iterable[RegisterStatus]) -> Iterator[str]:
+def footnotes(found: Iterable[RegisterStatus]) -> Iterator[str]:
+    """What concerns all registers."""
     offsets = [one for one in found if one.is_lag_trusted is False]
     if offsets:
         seconds = next((one.clock_offset_seconds for one in offsets if one.clock_offset_seconds is not None), None)
