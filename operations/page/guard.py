@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data_embassy.config import Secret
+from data_embassy.errors import ConfigError
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 OPEN_PATHS: Final = ("/healthz", "/readyz")
@@ -76,7 +77,13 @@ class Guard:
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("read-only\n", status_code=405, headers={"Allow": "GET, HEAD"})
         token = self._rules.token
-        if token is None or scope["path"] in OPEN_PATHS or _fits(headers.get("authorization", ""), token().reveal()):
+        if token is None or scope["path"] in OPEN_PATHS:
+            return None
+        try:
+            wanted = token().reveal()
+        except ConfigError:
+            return PlainTextResponse("the file of this page's token cannot be read\n", status_code=503)
+        if _fits(headers.get("authorization", ""), wanted):
             return None
         ask = {"WWW-Authenticate": 'Basic realm="data embassy: the token is the password", charset="UTF-8"'}
         return PlainTextResponse("this page asks for its token\n", status_code=401, headers=ask)
