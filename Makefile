@@ -28,6 +28,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 .PHONY: setup
 setup: $(STAMP) ## virtual environment, jars and the capture plugin; leaves the command at .venv/bin/embassy
 	@$(BIN)/python -m deploy.local.jars
+	@$(BIN)/python -m deploy.local.debian
 
 .PHONY: demo
 demo: setup ## the main job: ten registers streaming, sealed, into warm standbys; kills, a cut link, proof
