@@ -20,6 +20,7 @@ from data_embassy.config import LiveSite, Site
 from data_embassy.errors import ConfigError, DataEmbassyError
 
 _LOG: Final = log.get("connectors.watch")
+UNREACHABLE: Final = "UNREACHABLE"
 INTERVAL_SECONDS: Final = 2.0
 PAUSE_SECONDS_MIN: Final = 2.0
 PAUSE_SECONDS_MAX: Final = 10.0
@@ -89,11 +90,12 @@ class Watcher:
                 if status.state == FAILED:
                     self._restart(register)
             except DataEmbassyError as error:
-                self._note(register, ConnectorStatus(state="UNREACHABLE", cause=error.message))
+                self._note(register, ConnectorStatus(state=UNREACHABLE, cause=error.message))
 
     def _note(self, register: str, status: ConnectorStatus) -> None:
         health, now = self._known[register], self._clock()
         metrics.CONNECTOR_RUNNING.labels(register).set(1 if status.is_running else 0)
+        metrics.of_site(metrics.CONNECT_UP).set(0 if status.state == UNREACHABLE else 1)
         is_news = (
             status.state != health.state
             or (status.cause is not None and status.cause != health.cause)
@@ -109,7 +111,12 @@ class Watcher:
             health.state, health.changed_at = status.state, now
         if status.cause is not None:
             health.cause, health.cause_at = status.cause, now
+        stopped_by = health.cause_class
         _explain(health, register, status, now)
+        if stopped_by is not None and stopped_by != health.cause_class:
+            metrics.STOPPED.labels(register, stopped_by).set(0)
+        if health.cause_class is not None:
+            metrics.STOPPED.labels(register, health.cause_class).set(1)
         _LOG.info("connector", register=register, state=status.state, cause=status.cause)
         _write_health(self._folder, register, health)
 

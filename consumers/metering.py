@@ -37,12 +37,12 @@ class Receiver(Watched, Protocol):
 
 def watch_clocks(comparison: Comparison) -> None:
     """Let the gauge show how far this site's clock is from home's."""
-    metrics.CLOCK_OFFSET.set_function(
+    metrics.of_site(metrics.CLOCK_OFFSET).set_function(
         lambda: math.nan if (offset := comparison.offset) is None else offset.seconds,
     )
 
 
-def watch(receiver: Receiver, *, is_paused: Callable[[], bool]) -> None:
+def watch(receiver: Receiver) -> None:
     """Let the register's gauges show this receiver's live standby."""
     name = receiver.register.name
 
@@ -58,7 +58,6 @@ def watch(receiver: Receiver, *, is_paused: Callable[[], bool]) -> None:
     metrics.APPLIED_LANE_OFFSET.labels(name).set_function(of_position(lambda position: position.lane_offset))
     metrics.GENERATION.labels(name).set_function(of_position(lambda position: position.generation))
     metrics.PULSE_AGE.labels(name).set_function(lambda: _pulse_age(receiver.live))
-    metrics.PAUSED.labels(name).set_function(is_paused)
     _watch_figures(name, receiver.figures)
     for state in STATES:
         metrics.STATE.labels(name, state).set_function(partial(_is_in, receiver, state))

@@ -13,19 +13,23 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import threading
+from collections.abc import Callable
 
 from consumers import metering
+from consumers.course import LaneLook
 from consumers.decisions import decision_log
 from consumers.fleet import Fleet
+from consumers.history.looking import keeper_of
 from consumers.lane import KafkaLane
 from consumers.receipts import ReceiptWriter, receipt_producer, sender
 from consumers.refusals import Unreachable
 from consumers.stops import StopFiles
 from consumers.supervise import Surroundings
+from consumers.survey import Survey
 from consumers.telling import ToldFiles
 from consumers.transactions import Limits
 from consumers.verify.answers import AnswerSender, patient_sender
-from data_embassy import metrics
+from data_embassy import gauges, metrics
 from data_embassy.clock import Comparison
 from data_embassy.config import LOOK_SECONDS, LiveSite, Register, Site, contract_files, paused
 from data_embassy.envelope import LaneOpener
@@ -34,7 +38,9 @@ from data_embassy.kafka import ensure_topics, lane_topic_settings
 from data_embassy.keys import load_embassy_keys
 
 
-def surroundings_of(site: Site, *, keep_retired: bool = False) -> Surroundings:
+def surroundings_of(
+    site: Site, *, keep_retired: bool = False, look: Callable[[str], LaneLook | None] | None = None
+) -> Surroundings:
     """The real world of an embassy site; raises ConfigError, KeyringError."""
     if site.role != "embassy" or site.postgres is None:
         raise ConfigError(
@@ -83,6 +89,7 @@ def surroundings_of(site: Site, *, keep_retired: bool = False) -> Surroundings:
         tell=told.write,
         limits=lambda: Limits.of_one_of(registers_of(site)),
         comparison=comparison,
+        look=look,
     )
 
 
@@ -96,18 +103,24 @@ def run_receive(site: Site) -> None:
 
     Contracts and pauses that come, change and go meanwhile are heeded; each concerns its own register.
     """
-    fleet = Fleet(surroundings_of(site))
     live = LiveSite(site)
+    survey = Survey(site, lambda: list(live.site.registers.values()))
+    fleet = Fleet(surroundings_of(site, look=survey.look))
     stopping, looking = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     signal.signal(signal.SIGHUP, lambda *_: looking.set())
     metrics.serve(site.metrics.receive)
+    shown = gauges.SiteGauges(site)
+    survey.start()
+    history = keeper_of(site, fleet.receivers)
+    history.start()
     faults: set[str] = set()
     try:
         while not stopping.is_set():
             now = live.look()
             fleet.bring_in_line(now.registers)
+            shown.show(now.registers)
             metrics.show_faults(now.faults, faults)
             if looking.is_set():
                 looking.clear()
@@ -115,4 +128,6 @@ def run_receive(site: Site) -> None:
             fleet.raise_crash()
             stopping.wait(LOOK_SECONDS)
     finally:
+        history.stop()
+        survey.stop()
         fleet.stop()

@@ -105,7 +105,7 @@ class RegisterReceiver(threading.Thread):
             self._stopping.wait(min(_BACKOFF_SECONDS_MAX, 0.2 * 2 ** min(failures, 5)))
 
     def _receive(self) -> None:
-        metering.watch(self, is_paused=lambda: self._around.is_paused(self.register.name))
+        metering.watch(self)
         self._around.ensure_topics(self.register)
         with closing(Control.open(self._around.postgres, role="receive")) as control:
             spoke = self._voice

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from data_embassy.config import Broker, Link, Register
 from data_embassy.errors import TransportError
+from data_embassy.retention import Retention
 
 Settings = dict[str, str | int | float | bool]
 
@@ -21,6 +28,7 @@ ENVELOPE_BYTES_MAX: Final = 80 << 20
 """Broker limit of a lane: one record that does not compress, header, wrapped keys and signatures."""
 _CREATE_TIMEOUT_SECONDS: Final = 40.0
 _ANSWER_SECONDS: Final = 10.0
+_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
 def client_settings(broker: Broker | Link) -> Settings:
@@ -107,7 +115,7 @@ def replicas(broker: Broker | Link) -> dict[str, int]:
     try:
         found = AdminClient(client_settings(broker) | {"log_level": 0}).list_topics(timeout=_ANSWER_SECONDS)
     except KafkaException as error:
-        raise TransportError(f"the broker does not answer: {error.args[0].str()}", remedy="check the broker") from error
+        raise _silent(error) from error
     return {
         name: min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
         for name, topic in found.topics.items()
@@ -140,3 +148,43 @@ def lane_topic_settings() -> dict[str, str]:
         "max.message.bytes": str(ENVELOPE_BYTES_MAX),
         "message.timestamp.after.max.ms": str((1 << 63) - 1),
     }
+
+
+class TopicAdmin:
+    """Asks a broker about topics of one partition, again and again over one connection. Not for several threads."""
+
+    def __init__(self, broker: Broker | Link) -> None:
+        self._admin = AdminClient(client_settings(broker) | {"log_level": 0})
+
+    def ends(self, topics: Iterable[str]) -> dict[str, int]:
+        """End of each topic that the broker knows; raises TransportError when it does not answer."""
+        try:
+            known = self._admin.list_topics(timeout=_ANSWER_SECONDS).topics
+        except KafkaException as error:
+            raise _silent(error) from error
+        asked = {TopicPartition(topic, 0): _LATEST for topic in topics if topic in known}
+        found = {}
+        answers = self._admin.list_offsets(asked, request_timeout=_ANSWER_SECONDS) if asked else {}
+        for partition, future in answers.items():
+            try:
+                found[partition.topic] = future.result(timeout=_ANSWER_SECONDS).offset
+            except (KafkaException, TimeoutError):
+                continue  # Its leader is being chosen, or it was deleted just now.
+        return found
+
+    def retentions(self, topics: Iterable[str]) -> dict[str, Retention]:
+        """What each topic keeps, as far as this site may read its settings."""
+        asked = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+        found = {}
+        answers = self._admin.describe_configs(asked, request_timeout=_ANSWER_SECONDS) if asked else {}
+        for resource, future in answers.items():
+            try:
+                entries = future.result(timeout=_ANSWER_SECONDS)
+                found[resource.name] = Retention.of({name: entry.value for name, entry in entries.items()})
+            except (KafkaException, TimeoutError, KeyError, ValueError):
+                continue
+        return found
+
+
+def _silent(error: KafkaException) -> TransportError:
+    return TransportError(f"the broker does not answer: {error.args[0].str()}", remedy="check the broker")

@@ -9,6 +9,7 @@ A number that is not known is NaN, never 0; what has no limit is +Inf.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
@@ -37,6 +38,12 @@ LABELS: Final[Mapping[str, tuple[str, ...] | None]] = {
 }
 """Values of each label. None: contracts, settings, the version, classes of refusals and causes bound them."""
 
+
+def _site_gauge(name: str, meaning: str) -> Gauge:
+    """A gauge without labels: nothing exports it before `of_site`, since it would show 0 where nobody sets it."""
+    return Gauge(name, meaning, registry=None)
+
+
 # Home: capture and pulse.
 PULSE_BEATS: Final = Counter("embassy_pulse_beats_total", "Beats written into the register.", REGISTER)
 PULSE_TIME: Final = Gauge("embassy_pulse_beat_timestamp_seconds", "Clock of the newest beat written.", REGISTER)
@@ -57,7 +64,10 @@ SLOT_WAL_STATUS: Final = Gauge(
 REGISTER_DATABASE_UP: Final = Gauge(
     "embassy_register_database_up", "1 while the register's database answers the pulse.", REGISTER
 )
-CONNECT_UP: Final = Gauge("embassy_connect_up", "1 while Kafka Connect answers.")
+REGISTER_CLOCK_OFFSET: Final = Gauge(
+    "embassy_register_clock_offset_seconds", "The register's clock minus that of the pulse's machine.", REGISTER
+)
+CONNECT_UP: Final = _site_gauge("embassy_connect_up", "1 while Kafka Connect answers.")
 SLOT_ACTIVE: Final = Gauge("embassy_slot_active", "1 while a capture task holds the slot.", REGISTER)
 CONNECTOR_RUNNING: Final = Gauge("embassy_connector_running", "1 while the register's capture task runs.", REGISTER)
 CONNECTOR_RESTARTS: Final = Counter("embassy_connector_restarts_total", "Restarts of failed capture tasks.", REGISTER)
@@ -75,7 +85,7 @@ FORWARD_HOME_BACKLOG: Final = Gauge(
 FORWARD_EPOCHS: Final = Counter("embassy_forward_epochs_total", "Epochs begun.", REGISTER)
 EPOCH_AGE: Final = Gauge("embassy_epoch_age_seconds", "Since the data key in use was made.", REGISTER)
 EPOCH_USED: Final = Gauge("embassy_epoch_used_ratio", "Of what one data key may seal, how much it sealed.", REGISTER)
-LINK_UP: Final = Gauge("embassy_link_up", "1 while the embassy's broker answers through the link.")
+LINK_UP: Final = _site_gauge("embassy_link_up", "1 while the embassy's broker answers through the link.")
 FORWARD_INCARNATION: Final = Gauge("embassy_forward_incarnation", "Incarnation of the home log.", REGISTER)
 RECEIPT_LAG: Final = Gauge("embassy_receipt_lag_seconds", "Embassy's lag as its newest receipt states it.", REGISTER)
 RECEIPT_TIME: Final = Gauge("embassy_receipt_timestamp_seconds", "When the newest receipt was signed.", REGISTER)
@@ -95,7 +105,7 @@ APPLIED_COMMIT_LSN: Final = Gauge("embassy_applied_commit_lsn", "Commit LSN of t
 APPLIED_HOME_OFFSET: Final = Gauge("embassy_applied_home_offset", "Home offset of the position.", REGISTER)
 APPLIED_LANE_OFFSET: Final = Gauge("embassy_applied_lane_offset", "Lane offset of the position.", REGISTER)
 BACKLOG_ENVELOPES: Final = Gauge("embassy_backlog_envelopes", "Envelopes on the lane behind the position.", REGISTER)
-STANDBY_SERVER_UP: Final = Gauge("embassy_standby_server_up", "1 while the standbys' PostgreSQL server answers.")
+STANDBY_SERVER_UP: Final = _site_gauge("embassy_standby_server_up", "1 while the standbys' PostgreSQL server answers.")
 APPLY_CHANGES: Final = Counter("embassy_apply_changes_total", "Changes applied.", REGISTER)
 APPLY_TRANSACTIONS: Final = Counter("embassy_apply_transactions_total", "Source transactions applied.", REGISTER)
 APPLY_ROWS: Final = Counter("embassy_apply_rows_total", "Rows written by net effect.", (*REGISTER, "op"))
@@ -116,7 +126,7 @@ LOAD_ROWS: Final = Counter("embassy_load_rows_total", "Snapshot rows loaded.", R
 GENERATION: Final = Gauge("embassy_generation", "Generation of the live standby.", REGISTER)
 
 # Both sites.
-CLOCK_OFFSET: Final = Gauge(
+CLOCK_OFFSET: Final = _site_gauge(
     "embassy_clock_offset_seconds", "The embassy's clock minus home's, as messages both ways show it; NaN if unknown."
 )
 STOPPED: Final = Gauge("embassy_stopped", "1 while the register is stopped, by cause.", (*REGISTER, "cause"))
@@ -158,9 +168,9 @@ LAST_VERIFICATION_EQUAL: Final = Gauge(
 LAST_DRILL_TIME: Final = Gauge(
     "embassy_last_drill_timestamp_seconds", "When the last drill succeeded; 0 before the first.", REGISTER
 )
-KEY_AGE: Final = Gauge("embassy_key_age_seconds", "Age of this site's signing key; NaN if unknown.")
+KEY_AGE: Final = _site_gauge("embassy_key_age_seconds", "Age of this site's signing key; NaN if unknown.")
 DISK_FREE: Final = Gauge("embassy_disk_free_bytes", "Free bytes of a disk that the site's settings name.", ("disk",))
-BROKER_UP: Final = Gauge("embassy_broker_up", "1 while this site's broker answers.")
+BROKER_UP: Final = _site_gauge("embassy_broker_up", "1 while this site's broker answers.")
 BUILD: Final = Gauge("embassy_build_info", "1, by the version that runs.", ("version",))
 
 _UNITS: Final = ("seconds", "bytes", "ratio")
@@ -183,6 +193,13 @@ def serve(port: int, *, registry: CollectorRegistry = REGISTRY) -> None:
     BUILD.labels(version("data-embassy")).set(1)
     if port:
         start_http_server(port, addr="127.0.0.1", registry=registry)
+
+
+def of_site(gauge: Gauge) -> Gauge:
+    """A gauge without labels, which this process exports from now on."""
+    with suppress(ValueError):  # It did already.
+        REGISTRY.register(gauge)
+    return gauge
 
 
 def forget(register: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from data_embassy import log, metrics
+from data_embassy import log
 from data_embassy.clock import Travel
 from data_embassy.config import LiveSite, Register, Site
 from data_embassy.errors import TransportError
@@ -19,9 +19,10 @@ from data_embassy.keys import HomeKeys
 from pipelines.following import Following
 from pipelines.forwarder import Forwarder, is_open
 from pipelines.logs import LogReader, TopicMissing
+from pipelines.measuring import HomeGauges, Retentions
 from pipelines.memory import Memory
 from pipelines.numbering import REMEDY_MISSING, HomeTopicMissing
-from pipelines.receipts import ReceiptFollower
+from pipelines.receipts import Heard, ReceiptFollower
 from pipelines.session import Session
 from pipelines.stops import Stop, StopFiles
 from pipelines.telling import Teller
@@ -55,6 +56,8 @@ class Caretaker:
         self._is_rebalancing, self._rate = is_rebalancing, rate
         self._down = Travel() if down is None else down
         self._stops = StopFiles(site.state)
+        self._heard: dict[str, tuple[Heard, float]] = {}
+        self.gauges = HomeGauges(site, sessions=forwarder.sessions, heard=self._heard.get)
         self._looks_without: dict[str, int] = {}
         self._is_closing = threading.Event()
         self._beat = time.monotonic()
@@ -77,7 +80,7 @@ class Caretaker:
 
     def _watch(self) -> None:
         watchdog, rebalancing_since, live = Watchdog(), None, LiveSite(self._site)
-        teller = Teller(self._site.state)
+        teller, retentions, gauges = Teller(self._site.state), Retentions(self._site), self.gauges
         with ExitStack() as stack:
             topics: dict[str, LogReader] = {}
             while not self._is_closing.wait(WATCH_SECONDS):
@@ -88,7 +91,17 @@ class Caretaker:
                 if rebalancing_since is not None and now - rebalancing_since > REBALANCE_SECONDS_MAX:
                     self._end("a rebalance does not end")
                 ends = self._ends(topics, stack, live)
-                teller.tell(self._forwarder.sessions(), ends, self._rate(), now=now, at=time.time())
+                gauges.show(live.site.registers)
+                told = teller.tell(
+                    self._forwarder.sessions(),
+                    ends,
+                    self._rate(),
+                    retentions=retentions.of(live.site.registers.values()),
+                    now=now,
+                    at=time.time(),
+                )
+                gauges.told.say(told)
+                gauges.headrooms.say(teller.headrooms)
                 stalled = watchdog.stalled(now, self._forwarder.readings(), ends)
                 if stalled:
                     self._end(f"nothing is read of {', '.join(stalled)}")
@@ -106,11 +119,12 @@ class Caretaker:
                     self._missing(name, sessions.get(name))
                 continue
             except TransportError:
+                self.gauges.broker.say(value=False)
                 return {}  # The home broker is away: nothing can be read, and nothing is judged.
             self._looks_without.pop(name, None)
-            done = sessions[name].acknowledged_end if name in sessions else None
-            if done is not None:
-                metrics.FORWARD_HOME_BACKLOG.labels(name).set(max(0, ends[name] - done))
+        if ends:
+            self.gauges.broker.say(value=True)
+            self.gauges.ends.say(ends)
         return ends
 
     def _missing(self, name: str, session: Session | None) -> None:
@@ -135,11 +149,14 @@ class Caretaker:
             open_topic=lambda topic: LogReader(self._link, topic),
             memory=Memory(self._site.state),
             down=self._down,
+            heard=self._heard,
         )
         with closing(following):
             while not self._is_closing.wait(RECEIPT_SECONDS):
                 registers = live.look().registers
                 followers = following.follow(registers)
+                if registers:
+                    self.gauges.link.say(bool(followers))
                 if time.monotonic() < trim_at:
                     continue
                 trim_at = time.monotonic() + TRIM_SECONDS

@@ -13,7 +13,7 @@ from data_embassy.errors import TransportError
 from data_embassy.keys import HomeKeys
 from pipelines.logs import LogReader
 from pipelines.memory import Memory, Remembered
-from pipelines.receipts import ReceiptFollower
+from pipelines.receipts import Heard, ReceiptFollower
 
 _NAN: Final = float("nan")
 _MICROSECONDS: Final = 1e6
@@ -23,11 +23,23 @@ REMEMBER_SECONDS: Final = 5.0
 class Following:
     """One follower per register that is under contract."""
 
-    def __init__(self, keys: HomeKeys, *, open_topic: Callable[[str], LogReader], memory: Memory, down: Travel) -> None:
+    def __init__(
+        self,
+        keys: HomeKeys,
+        *,
+        open_topic: Callable[[str], LogReader],
+        memory: Memory,
+        down: Travel,
+        heard: dict[str, tuple[Heard, float]],
+    ) -> None:
+        """`heard` is told the newest receipt of each register, with its correction; other threads read it."""
         self._keys, self._open_topic, self._memory, self._down = keys, open_topic, memory, down
         self._followers: dict[str, tuple[Register, LogReader, ReceiptFollower]] = {}
         self._remembered_at: dict[str, float] = {}
-        metrics.CLOCK_OFFSET.set_function(lambda: _NAN if (offset := self.offset) is None else offset.seconds)
+        self._heard = heard
+        metrics.of_site(metrics.CLOCK_OFFSET).set_function(
+            lambda: _NAN if (offset := self.offset) is None else offset.seconds
+        )
 
     @property
     def offset(self) -> Offset | None:
@@ -48,6 +60,8 @@ class Following:
             except TransportError:
                 continue  # The age of the newest receipt says it.
             found[name] = follower
+            if follower.heard is not None:
+                self._heard[name] = follower.heard, follower.correction
             self._remember(name, follower)
         return found
 
@@ -83,5 +97,6 @@ class Following:
                 offset_seconds=None if offset is None else round(offset.seconds, 4),
                 uncertainty_seconds=None if offset is None else round(offset.uncertainty, 4),
                 is_offset_small=None if offset is None else offset.is_small,
+                correction_seconds=round(follower.correction, 4),
             ),
         )

@@ -24,6 +24,9 @@ class Sealer(Protocol):
 
     def seal(self, records: Sequence[Record]) -> bytes: ...  # noqa: D102
 
+    @property
+    def epoch_use(self) -> tuple[float, float]: ...  # noqa: D102
+
 
 class Around(Protocol):
     """What the steps need of the session."""

@@ -146,8 +146,8 @@ class LogReader:
 class Publisher:
     """Publishes to partition 0 of topics, in order and exactly once per producer session; each message is awaited.
 
-    `down` is home's half of the clock comparison (data_embassy.clock); where it is known each message says it. An envelope
-    goes with home's times of it (data_embassy.hops).
+    `down` is home's half of the clock comparison (data_embassy.clock); where it is known each message says it. With
+    an envelope go home's times of it (data_embassy.hops).
     """
 
     def __init__(

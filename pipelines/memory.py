@@ -32,6 +32,8 @@ class Remembered:
     """The embassy's clock minus home's."""
     uncertainty_seconds: float | None = None
     is_offset_small: bool | None = None
+    correction_seconds: float = 0.0
+    """What has to be taken from the embassy's clock."""
 
 
 class Memory:

@@ -6,17 +6,19 @@ said aloud, because a copy that went back was restored or tampered with. Receipt
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, Self
 
 from data_embassy import log, metrics
-from data_embassy.clock import Travel
+from data_embassy.clock import Travel, behind, correction_between
 from data_embassy.config import Register
 from data_embassy.envelope import Refused, decode_payload, verify_receipt
 from data_embassy.envelope.errors import ReceiptMalformed
 from data_embassy.keys import HomeKeys
+from data_embassy.status import HOPS
 from data_embassy.types import Lsn
 from pipelines.tail import Bounds
 
@@ -31,7 +33,7 @@ _WORD: Final = re.compile(r"\A[A-Za-z][A-Za-z ]{0,63}\Z")
 _REQUIRED: Final = ("generation", "incarnation", "home_offset", "lane_offset", "applied_at")
 _NUMBERS: Final = (
     *_REQUIRED, "commit_lsn", "source_committed_at", "pulse_at", "beat", "attempt", "signed_at", "transit",
-    "backlog_envelopes",
+    "backlog_envelopes", "backlog_transactions", "ahead",
 )  # fmt: skip
 _CANDIDATE_NUMBERS: Final = ("generation", "attempt", "rows", "bytes", "tables_done")
 
@@ -68,12 +70,6 @@ class Receipt:
         _check_numbers(taken, cls.__dataclass_fields__)
         return cls(**taken)
 
-    @property
-    def lag_seconds(self) -> float | None:
-        """Age of the newest applied pulse when the receipt was signed, by the embassy's clock."""
-        at = self.applied_at if self.signed_at is None else self.signed_at
-        return None if self.pulse_at is None else max(0.0, (at - self.pulse_at) / _MICROSECONDS)
-
     def goes_back_from(self, earlier: Receipt) -> bool:
         """True when this receipt, though later on the topic, states less."""
         return (self.incarnation, self.home_offset) < (earlier.incarnation, earlier.home_offset) and (
@@ -92,8 +88,20 @@ class Heard:
     transit: int | None = None
     """Smallest time from home to there, by both clocks (`clock.Comparison.up`), microseconds."""
     backlog_envelopes: int | None = None
+    backlog_transactions: int | None = None
+    hops: Mapping[str, int] = field(default_factory=dict)
+    """Microseconds that the newest applied pulse took on each of status.HOPS."""
+    ahead: int | None = None
+    """How far the register's clock is at least ahead of home's, microseconds."""
     candidate: Mapping[str, Any] = field(default_factory=dict)
     position: Receipt | None = None
+
+    def lag_seconds(self, position: Receipt | None, *, correction: float = 0.0) -> float | None:
+        """Age of the newest applied pulse when this was signed; `correction` as in `clock`. None when unknown."""
+        if position is None or position.pulse_at is None:
+            return None
+        pulse_at, ahead = position.pulse_at / _MICROSECONDS, (self.ahead or 0) / _MICROSECONDS
+        return behind(self.signed_at / _MICROSECONDS, pulse_at, correction=correction, ahead=ahead)
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Self | None:
@@ -115,6 +123,9 @@ class Heard:
             cause=cause,
             transit=fields.get("transit"),
             backlog_envelopes=fields.get("backlog_envelopes"),
+            backlog_transactions=fields.get("backlog_transactions"),
+            hops=_hops(fields.get("hops")),
+            ahead=fields.get("ahead"),
             candidate=_candidate(fields.get("candidate")),
             position=position,
         )
@@ -129,6 +140,16 @@ def _check_numbers(fields: Mapping[str, Any], names: Any) -> None:
         value = fields.get(name)
         if value is not None and type(value) is not int and not (name == "commit_lsn" and isinstance(value, str)):
             raise ReceiptMalformed(f"{name} is not a number")
+
+
+def _hops(value: object) -> Mapping[str, int]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or value.keys() != set(HOPS):
+        raise ReceiptMalformed("the hops are not in their one valid form")
+    if not all(type(one) is int and one >= 0 for one in value.values()):
+        raise ReceiptMalformed("a hop is not a time")
+    return {hop: value[hop] for hop in HOPS}
 
 
 def _candidate(value: object) -> Mapping[str, Any]:
@@ -182,6 +203,12 @@ class ReceiptFollower:
         """True while the embassy states less than it once stated."""
         return self.newest is not None and self.highest is not None and self.newest.goes_back_from(self.highest)
 
+    @property
+    def correction(self) -> float:
+        """What has to be taken from the embassy's clock, in seconds (clock.correction_between)."""
+        transit = None if self.heard is None else self.heard.transit
+        return correction_between(None if transit is None else transit / _MICROSECONDS, self.down.seconds)
+
     def follow(self) -> Receipt | None:
         """The newest position; raises TransportError."""
         bounds = self._topic.bounds()
@@ -210,6 +237,8 @@ class ReceiptFollower:
             self.heard = heard
             self.down.observe(heard.signed_at / _MICROSECONDS)
             metrics.RECEIPT_TIME.labels(self._register.name).set(heard.signed_at / _MICROSECONDS)
+            lag = heard.lag_seconds(self.newest, correction=self.correction)
+            metrics.RECEIPT_LAG.labels(self._register.name).set(math.nan if lag is None else lag)
 
     def _last_position(self, end: int, low: int) -> Receipt | None:
         """Walks back over receipts that state none."""
@@ -247,5 +276,3 @@ class ReceiptFollower:
             self.highest = receipt
         name = self._register.name
         metrics.RECEIPT_HOME_OFFSET.labels(name).set(receipt.home_offset)
-        if receipt.lag_seconds is not None:
-            metrics.RECEIPT_LAG.labels(name).set(receipt.lag_seconds)

@@ -14,8 +14,10 @@ from typing import Final
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, TransportError
+from data_embassy.hops import Sent
 from pipelines.batches import LIMITS, Batch, Collector, Limits
 from pipelines.chunks import Chunk
+from pipelines.excluded import refuse_excluded
 from pipelines.flight import Flight, LaneRewound
 from pipelines.forward import Way
 from pipelines.numbering import HomeGap, Numbering, admit, first_unsealable, unsealable
@@ -60,6 +62,7 @@ class Session:
         self._numbering = Numbering()
         self._changed = asyncio.Event()
         self._flight = Flight(register, self._changed.set, precedence)
+        self._way: Way | None = None
         self._retry = asyncio.Event()
         self._failure: Exception | None = None
         self._doubted: int | None = None
@@ -93,6 +96,17 @@ class Session:
     def bytes_per_record(self) -> float | None:
         """Of its last envelopes, sealed; None before the first."""
         return self._flight.bytes_per_record
+
+    @property
+    def newest_way(self) -> tuple[Sent, float] | None:
+        """Home's times of the newest acknowledged envelope, and when that was."""
+        return self._flight.newest_way
+
+    @property
+    def epoch_use(self) -> tuple[float, float] | None:
+        """Age of the data key in use in seconds, and how much of its limits is used; None before the first."""
+        sealer = None if self._way is None else self._way.sealer
+        return None if sealer is None else sealer.epoch_use
 
     @property
     def is_held(self) -> bool:
@@ -222,6 +236,7 @@ class Session:
         self._measure_open(start)
 
     async def _carry(self) -> None:
+        assert self._way is not None
         while True:
             await self._way.forward()
 
@@ -258,7 +273,8 @@ class Session:
         self._ports.became_ready()
 
     async def remember(self, schemas: Sequence[bytes]) -> Sequence[bytes]:
-        """Keep schema records at home, acknowledged, before their first use is sealed."""
+        """Keep schema records at home, acknowledged, before their first use is sealed. Raises ExcludedRows."""
+        refuse_excluded(self.register, schemas)
         new = [schema for schema in dict.fromkeys(schemas) if schema not in self._schemas]
         if new:
             await self._ports.keep_schemas(self.register, new)

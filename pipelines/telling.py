@@ -6,13 +6,16 @@ It tells a register that stands still from a forwarder that does not run.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from data_embassy.config import write_hint
+from data_embassy.retention import Retention, headroom
 from pipelines.outlook import Coming, Load, level_in
 from pipelines.session import Session
 
@@ -34,6 +37,10 @@ class Told:
     """About when each register will be level; None where that cannot be said."""
     bytes_per_record: Mapping[str, float | None] = field(default_factory=dict)
     """Sealed, of the last envelopes of each register."""
+    waiting_bytes: Mapping[str, int | None] = field(default_factory=dict)
+    """Sealed bytes that the embassy's broker has not acknowledged, an estimate."""
+    home_headroom_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Until retention may remove what was not forwarded; without registers for which that is unlimited or unknown."""
     link_bytes_per_second: float | None = None
     """What the link carried lately at its best; None when nothing was sent."""
 
@@ -44,17 +51,35 @@ class Teller:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._coming: dict[str, Coming] = {}
+        self.headrooms: Mapping[str, float | None] = {}
+        """Seconds until each home topic's retention may remove what was not forwarded, as of the last telling."""
 
     def tell(
-        self, sessions: Mapping[str, Session], ends: Mapping[str, int], rate: float | None, *, now: float, at: float
-    ) -> None:
+        self,
+        sessions: Mapping[str, Session],
+        ends: Mapping[str, int],
+        rate: float | None,
+        *,
+        retentions: Mapping[str, Retention] = MappingProxyType({}),
+        now: float,
+        at: float,
+    ) -> Told:
         """Say it; a disk that is full keeps nothing from being forwarded. `ends` are those of the home topics."""
         self._coming = {name: self._coming.get(name, Coming()) for name in ends}
         for name, end in ends.items():
             self._coming[name].see(now, end)
         loads = {name: self._load(sessions[name], name, end) for name, end in ends.items() if name in sessions}
+        headrooms = {
+            name: self._headroom(sessions[name], load, retentions[name], at)
+            for name, load in loads.items()
+            if name in retentions
+        }
         told = Told(
             at=at,
+            waiting_bytes={name: _waiting(sessions[name], load) for name, load in loads.items()},
+            home_headroom_seconds={
+                name: round(one, 1) for name, one in headrooms.items() if one is not None and one != math.inf
+            },
             acknowledged={name: session.acknowledged_end for name, session in sessions.items()},
             states={name: session.state.value for name, session in sessions.items()},
             held=sorted(name for name, session in sessions.items() if session.is_held),
@@ -64,6 +89,18 @@ class Teller:
         )
         with suppress(OSError):
             write_hint(_path(self._state), json.dumps(asdict(told)))
+        self.headrooms = headrooms
+        return told
+
+    def _headroom(self, session: Session, load: Load, retention: Retention, at: float) -> float | None:
+        """The oldest record that was not forwarded is younger than the newest that was."""
+        way = session.newest_way
+        return headroom(
+            retention,
+            oldest_age=0.0 if not load.waiting_bytes else None if way is None else at - way[0].captured_last / 1e6,
+            waiting_bytes=load.waiting_bytes if session.acknowledged_end is not None else None,
+            coming_bytes=load.coming_bytes,
+        )
 
     def _load(self, session: Session, name: str, end: int) -> Load:
         each = session.bytes_per_record or _BYTES_UNKNOWN
@@ -73,6 +110,10 @@ class Teller:
             waiting_bytes=each * max(0, end - done) if done is not None else 0.0,
             coming_bytes=each * self._coming[name].per_second(),
         )
+
+
+def _waiting(session: Session, load: Load) -> int | None:
+    return None if session.acknowledged_end is None else round(load.waiting_bytes)
 
 
 def _rounded(value: float | None) -> float | None:

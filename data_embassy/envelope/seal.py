@@ -106,6 +106,16 @@ class HomeSealer:
             raise RuntimeError("no epoch was begun")
         self._epoch.lane_offset = lane_offset
 
+    @property
+    def epoch_use(self) -> tuple[float, float]:
+        """Age of the epoch in use in seconds, and the largest part of its limits that is used. Any thread may ask."""
+        epoch, limits = self._epoch, self._limits
+        if epoch is None:
+            return 0.0, 0.0
+        age = self._clock() - epoch.begun_at
+        parts = epoch.counter / limits.envelopes, epoch.plain_bytes / limits.plain_bytes, age / limits.age_seconds
+        return age, max(parts)
+
     def must_begin_epoch(self) -> bool:
         """Whether the next `seal` would raise EpochExhausted."""
         return self._exhausted() is not None

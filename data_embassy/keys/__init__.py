@@ -17,7 +17,16 @@ from data_embassy.keys.keyfile import read_public, write_public
 from data_embassy.keys.kinds import KeyId, KeyKind, Role, SecretKey
 from data_embassy.keys.load import load_embassy_keys, load_home_keys, load_recovery_keys
 from data_embassy.keys.sets import EmbassyKeys, HomeKeys, RecoveryKeys
-from data_embassy.keys.store import Keyring, activate, import_bundle, init_keys, init_recovery, load_keyring, rotate
+from data_embassy.keys.store import (
+    Keyring,
+    activate,
+    import_bundle,
+    init_keys,
+    init_recovery,
+    load_keyring,
+    rotate,
+    signing_key_file,
+)
 
 __all__ = [
     "Bundle",
@@ -51,5 +60,6 @@ __all__ = [
     "load_recovery_keys",
     "read_public",
     "rotate",
+    "signing_key_file",
     "write_public",
 ]

@@ -107,6 +107,13 @@ def load_keyring(folder: Path, *, role: Role | None = None, site: str | None = N
     return ring
 
 
+def signing_key_file(folder: Path) -> Path:
+    """The file of the key with which this site signs, envelopes or receipts; raises as `load_keyring`."""
+    ring = load_keyring(folder)
+    kind = KeyKind.SIGN if ring.role is Role.HOME else KeyKind.RECEIPT
+    return folder / KeyFile(role=ring.role, site=ring.site, key=ring.current(kind)).name
+
+
 def import_bundle(folder: Path, data: bytes, *, fingerprint: str, where: str = "the bundle") -> Bundle:
     """Trust a bundle whose fingerprint the other site told; it replaces an older one of that site.
 

@@ -26,6 +26,7 @@ from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty,
 from data_embassy.types import Lsn
 from pipelines.logs import LogReader
 from pipelines.memory import Memory, Remembered
+from pipelines.pulse.slot import SlotTold, read_slot
 from pipelines.receipts import Heard, Receipt, ReceiptFollower
 from pipelines.stops import StopFiles
 from pipelines.telling import Told, read_told
@@ -71,7 +72,7 @@ def _status(site: Site, keys: HomeKeys, register: Register, clock: Clock, told: 
     parts = [_source(site, register, seen), _capture(site, register), _forward(site, register, now, told)]
     parts.append(_embassy(register, seen, now, remembered))
     pause = paused(site, register.name)
-    status = _shown(register, seen, now, remembered, told)
+    status = _shown(register, seen, now, remembered=remembered, told=told, slot=read_slot(site.state, register.name))
     worst = next((part for part in parts if part.cause is not None), None)
     state = worst.state if worst is not None else parts[-1].state
     if pause is not None and (worst is None or worst.state != "stopped"):
@@ -90,22 +91,30 @@ def _status(site: Site, keys: HomeKeys, register: Register, clock: Clock, told: 
 
 
 def _shown(
-    register: Register, seen: _Seen, now: dt.datetime, remembered: Remembered | None, told: Told | None
+    register: Register,
+    seen: _Seen,
+    now: dt.datetime,
+    *,
+    remembered: Remembered | None,
+    told: Told | None,
+    slot: SlotTold | None,
 ) -> RegisterStatus:
     heard, position = seen.heard, seen.position
     acknowledged = None if told is None else told.acknowledged.get(register.name)
     records = None if seen.home_end is None or acknowledged is None else max(0, seen.home_end - acknowledged)
-    lag, age = _lag(heard, position), _age(heard, now, remembered)
+    lag, age = _lag(heard, position, remembered), _age(heard, now, remembered)
     # The embassy speaks every few seconds: what it said is taken for the present until it is silent.
     behind = None if lag is None or age is None else lag if age <= SILENT_SECONDS else lag + age
     return RegisterStatus(
         register=register.name,
         lane=register.lane,
         tier=register.tier,
+        terms=register.terms,
         objective_seconds=register.terms.rpo_seconds,
         is_objective_met=meets(register.terms.rpo_seconds, behind),
         state="unknown",
         lag_seconds=lag,
+        hops={} if heard is None else {hop: took / _MICROSECONDS for hop, took in heard.hops.items()},
         is_lag_trusted=None if remembered is None else remembered.is_offset_small,
         clock_offset_seconds=None if remembered is None else remembered.offset_seconds,
         clock_uncertainty_seconds=None if remembered is None else remembered.uncertainty_seconds,
@@ -115,7 +124,10 @@ def _shown(
             records=records,
             envelopes=None if heard is None else heard.backlog_envelopes,
             slot_bytes=None if seen.slot is None else seen.slot[1],
+            bytes=None if told is None else told.waiting_bytes.get(register.name),
+            transactions=None if heard is None else heard.backlog_transactions,
         ),
+        runs_out_seconds=_runs_out(register.name, now, told, slot),
         candidate=None if heard is None or not heard.candidate else _candidate(register.name, heard.candidate),
         notes=seen.notes,
         is_held=None if told is None else register.name in told.held,
@@ -268,11 +280,22 @@ def _candidate(register: str, told: Any) -> Part:
     )
 
 
-def _lag(heard: Heard | None, position: Receipt | None) -> float | None:
-    """By the embassy's clock, as of the newest receipt."""
-    if heard is None or position is None or position.pulse_at is None:
-        return None
-    return round(max(0.0, (heard.signed_at - position.pulse_at) / _MICROSECONDS), 3)
+def _runs_out(register: str, now: dt.datetime, told: Told | None, slot: SlotTold | None) -> dict[str, float]:
+    """What loses data first, as far as home's processes said lately."""
+    found = {}
+    if slot is not None and slot.lost_seconds is not None and now.timestamp() - slot.at <= FORWARDER_SECONDS:
+        found["slot"] = slot.lost_seconds
+    headroom = None if told is None else told.home_headroom_seconds.get(register)
+    if headroom is not None:
+        found["home"] = headroom
+    return found
+
+
+def _lag(heard: Heard | None, position: Receipt | None, remembered: Remembered | None) -> float | None:
+    """As of the newest receipt, as far as the clocks were compared."""
+    correction = 0.0 if remembered is None else remembered.correction_seconds
+    lag = None if heard is None else heard.lag_seconds(position, correction=correction)
+    return None if lag is None else round(lag, 3)
 
 
 def _age(heard: Heard | None, now: dt.datetime, remembered: Remembered | None) -> float | None:

@@ -17,12 +17,17 @@ import psycopg
 
 from data_embassy import log, metrics
 from data_embassy.config import Register, Source
-from data_embassy.errors import ConfigError, TransportError
+from data_embassy.errors import ConfigError, StreamError, TransportError
 from data_embassy.postgres import Connection, connect
-from pipelines.pulse.sentry import AGAIN, Look, Memory, PulseRowLost, RegisterUnprepared, SourceFault, judge, learn
+from pipelines.excluded import ExcludedRows, look_for_excluded
+from pipelines.pulse.measuring import PulseGauges
+from pipelines.pulse.sentry import AGAIN, Look, Memory, PulseRowLost, RegisterUnprepared, judge, learn
+from pipelines.pulse.slot import Slot
 from pipelines.stops import Stop, StopFiles
 
 PERIOD_SECONDS: Final = 1.0
+EXCLUDED_BEATS: Final = 30
+"""How often it is looked whether what stays at home is still so made."""
 STANDBY_SECONDS: Final = 0.5
 """How often a process that stands by asks for the lock."""
 _BACKOFF_SECONDS_FIRST: Final = 0.5
@@ -42,7 +47,7 @@ _LOCK: Final = b"SELECT pg_try_advisory_lock(hashtextextended('data_embassy puls
 _BEAT: Final = b"SELECT new_beat, extract(epoch FROM beat_at)::float8 FROM data_embassy.beat()"
 _LOOK: Final = """
 SELECT data_embassy.watched()::text, s.slot_name IS NOT NULL, s.active,
-       pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint,
+       pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint, s.safe_wal_size, s.wal_status,
        coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE WHEN s.wal_status = 'lost' THEN 'WAL removed' END)
   FROM (SELECT) AS one LEFT JOIN pg_replication_slots s ON s.slot_name = %s
 """
@@ -66,6 +71,8 @@ class Beating:
         self._log = log.get("pulse").bind(register=register.name)
         self._backoff = _BACKOFF_SECONDS_FIRST
         self._is_lost = self._is_standing_by = False
+        self._beats = 0
+        self._gauges = PulseGauges(register.name, state)
 
     def run(self, ended: threading.Event) -> None:
         """Beat; connect again whenever the register was away."""
@@ -119,12 +126,13 @@ class Beating:
         metrics.PULSE_TIME.labels(name).set(row[1])
         found = connection.execute(_LOOK, (self._source.slot,)).fetchone()
         assert found is not None
-        watched, has_slot, is_active, retained, lost_by = found
+        watched, has_slot, is_active, retained, safe, status, lost_by = found
         if has_slot:
-            metrics.SLOT_ACTIVE.labels(name).set(1 if is_active else 0)
-            # An invalidated slot holds nothing back any more.
-            metrics.SLOT_RETAINED_BYTES.labels(name).set(retained or 0)
+            self._gauges.saw_slot(Slot(is_active=is_active, retained=retained or 0, safe=safe, status=status or "lost"))
+        self._gauges.answers(clock_at=row[1])
         self._judge(Look(beat=row[0], watched=watched, has_slot=has_slot, lost_by=lost_by))
+        if (excluded := self._look_for_excluded(connection)) is not None:
+            self._stop(excluded)
         self._backoff = _BACKOFF_SECONDS_FIRST
         if self._is_lost:
             self._is_lost = False
@@ -146,7 +154,12 @@ class Beating:
             self._memory.keep(known.with_fault(fault))
             self._stop(fault)
 
-    def _stop(self, fault: SourceFault) -> None:
+    def _look_for_excluded(self, connection: Connection) -> ExcludedRows | None:
+        """Now and then: a contract that changed has its register beat anew, and is looked at with the first beat."""
+        self._beats += 1
+        return look_for_excluded(self._register, connection) if self._beats % EXCLUDED_BEATS == 1 else None
+
+    def _stop(self, fault: StreamError) -> None:
         """Store it, unless a stop is stored: the first tells most. Before the first generation nothing can stop."""
         name = self._register.name
         if not self._memory.known().generation or self._stops.read(name) is not None:
@@ -159,6 +172,7 @@ class Beating:
         self._log.error("register_stopped", cause=stop.cause, reason=stop.message, remedy=stop.remedy)
 
     def _tell_lost(self, error: Exception) -> None:
+        self._gauges.is_away()
         if not self._is_lost:
             self._is_lost = True
             reason = error.message if isinstance(error, TransportError | ConfigError) else type(error).__name__

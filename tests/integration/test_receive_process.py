@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +18,7 @@ from data_embassy.keys import Role, import_bundle, init_keys, init_recovery, loa
 from data_embassy.keys.documents import encode_bundle
 from deploy.local.machine import free_ports
 from tests.support.receiving import ROLE, Embassy, Link, new_embassy, new_link, wait_for
+from tests.support.scraped import Scraped, scrape
 from tests.support.sealing import Sites
 from tests.support.synthetic_register import insert
 
@@ -105,17 +106,19 @@ def test_process_receives_reports_and_ends_in_good_order(embassy):
         link.source.pulse()
         link.send()
         link.wait_equal()
-        wait_for(lambda: "embassy_lag_seconds{" in metrics(port), what="metrics")
-        wait_for(
-            lambda: status(site)["backlog"] == {"records": None, "envelopes": 0, "slot_bytes": None}, what="status"
-        )
+        wait_for(lambda: shows_a_level_register(scrape(port), link.register.name), what="metrics")
+        nothing = {"records": None, "envelopes": 0, "slot_bytes": None, "bytes": 0, "transactions": 0}
+        wait_for(lambda: status(site)["backlog"] == nothing, what="status")
         assert status(site)["state"] == "live"
         link.source.ddl()
         link.send()
         wait_for(lambda: status(site)["cause"] == "DdlNotReplayed", what="the stop is shown")
         assert str(status(site)["remedy"]).endswith(f"embassy register snapshot {link.register.name}")
-        assert 'embassy_stopped{cause="DdlNotReplayed"' in metrics(port)
-        said += command(site, "status") + metrics(port)
+        page = scrape(port)
+        assert page.value("embassy_stopped", register=link.register.name, cause="DdlNotReplayed") == 1
+        assert page.value("embassy_state", register=link.register.name, state="stopped") == 1
+        assert page.value("embassy_state", register=link.register.name, state="live") == 0
+        said += command(site, "status") + page.text
         said += command(site, "register", "replay", link.register.name, "--until", f"{lsn >> 32:X}/{lsn:X}", "--json")
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(20) == 0
@@ -124,7 +127,29 @@ def test_process_receives_reports_and_ends_in_good_order(embassy):
     assert "Traceback" not in said
 
 
-def metrics(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        text: bytes = answer.read()
-    return text.decode()
+LEVEL = {
+    "embassy_backlog_envelopes": 0, "embassy_backlog_bytes": 0, "embassy_backlog_transactions": 0,
+    "embassy_catchup_seconds": 0, "embassy_paused": 0, "embassy_last_verification_timestamp_seconds": 0,
+    "embassy_last_drill_timestamp_seconds": 0, "embassy_tier": 1, "embassy_generation": 1,
+}  # fmt: skip
+SITE_WIDE = {"embassy_broker_up": 1, "embassy_standby_server_up": 1}
+UNKNOWN = ("embassy_last_verification_equal", "embassy_objective_seconds", "embassy_lag_trusted")
+OF_HOME = ("embassy_link_up", "embassy_connect_up", "embassy_slot_retained_bytes", "embassy_epoch_age_seconds")
+
+
+def shows_a_level_register(page: Scraped, name: str) -> bool:
+    """All that a receiver can know, nothing that only home can, and no number where nothing is known."""
+    lag = page.value("embassy_lag_seconds", register=name)
+    if lag is None or not 0 <= lag < 60:
+        return False
+    return (
+        {metric: page.value(metric, register=name) for metric in LEVEL} == LEVEL
+        and {metric: page.value(metric) for metric in SITE_WIDE} == SITE_WIDE
+        and all(math.isnan(page.value(metric, register=name) or 0) for metric in UNKNOWN)
+        and page.value("embassy_state", register=name, state="live") == 1
+        and page.value("embassy_retention_headroom_seconds", register=name, topic="lane") == math.inf
+        and (page.value("embassy_disk_free_bytes", disk="state") or 0) > 0
+        and 0 <= (page.value("embassy_key_age_seconds") or -1) < 3600
+        and len(page.labels("embassy_build_info")) == 1
+        and page.names().isdisjoint(OF_HOME)
+    )

@@ -100,7 +100,8 @@ def test_the_newest_receipt_is_followed():
     followed = ReceiptFollower(REGISTER, SITES.home, topic)
     newest = followed.follow()
     assert newest is not None
-    assert (newest.home_offset, newest.lag_seconds) == (20, 1.5)
+    assert followed.heard is not None
+    assert (newest.home_offset, followed.heard.lag_seconds(newest)) == (20, 1.5)
     topic.receipts.append(receipt(home_offset=30))
     newest = followed.follow()
     assert newest is not None

@@ -69,6 +69,10 @@ class MemoryLane:
     def epoch_acknowledged(self, lane_offset: int) -> None:
         assert lane_offset >= 0
 
+    @property
+    def epoch_use(self) -> tuple[float, float]:
+        return 1.0, 0.25
+
     def seal(self, sealed: Sequence[Record]) -> bytes:
         if self.exhausted:
             self.exhausted -= 1

@@ -49,7 +49,7 @@ SECOND = 1_000_000
 AT = int(NOW.timestamp()) * SECOND
 POSITION = Receipt(
     generation=1, incarnation=1, commit_lsn=0x16B3748, home_offset=40, lane_offset=9, source_committed_at=AT - SECOND,
-    applied_at=AT, pulse_at=AT - SECOND // 2, attempt=1,
+    applied_at=AT, pulse_at=AT - 5 * SECOND // 2, attempt=1,
 )  # fmt: skip
 HEARD = Heard(signed_at=AT - 2 * SECOND, position=POSITION, backlog_envelopes=3)
 AWAY = TransportError("away", remedy="wait")
@@ -166,7 +166,7 @@ def test_everything_answers(world: World) -> None:
     found = world.look()
     assert (found.state, found.cause, found.notes) == ("live", None, ())
     assert [part.state for part in found.parts] == ["live", "live", "live", "live"]
-    assert (found.lag_seconds, found.age_seconds, found.is_objective_met) == (0.0, 2.0, True)
+    assert (found.lag_seconds, found.age_seconds, found.is_objective_met) == (0.5, 2.0, True)
     assert (found.backlog.records, found.backlog.envelopes, found.backlog.slot_bytes) == (4, 3, 4096)
     assert found.position is not None
     assert (found.position.commit_lsn, found.position.home_offset) == ("0/16B3748", 40)

@@ -170,7 +170,7 @@ def test_the_lag_grows_while_the_same_position_is_stated():
     heard = Heard.parse(FIELDS | {"kind": "position", "state": "stopped", "cause": "Gapped", "signed_at": 63_500_000})
     assert heard is not None
     assert heard.position is not None
-    assert heard.position.lag_seconds == 60
+    assert heard.lag_seconds(heard.position) == 60
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"at": 1, "colour": "red"}'])
