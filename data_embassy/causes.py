@@ -179,6 +179,12 @@ CAUSES: Final[dict[str, Cause]] = {
     "Faulted": Cause("A fault of this program.", "embassy", f"report it; after an upgrade: {RESUME}", _FAULT),
     # Configuration.
     "ConfigError": Cause("The configuration cannot be used.", "here", "embassy config check", "configuration"),
+    "ExcludedRows": Cause(
+        "Rows of a table that the contract excludes were captured.",
+        "home",
+        f"embassy register check NAME, and what it says of the table, then: {RESUME}",
+        "configuration",
+    ),
     "ContractError": Cause("The register's contract cannot be used.", "here", "embassy config check", "configuration"),
     # What is waited for, and who is missing.
     "TransportError": Cause("A service does not answer; it is tried again by itself.", "here", None, _RUNNING),

@@ -55,9 +55,10 @@ must not cross belongs into a database of its own ([ADR 12](../adr/0012-excluded
 
 Contract and register have to agree. `embassy register check` names unlogged tables that no contract explains, entries
 that fit no table, and stops for an entry that fits a table whose rows would cross; so does a snapshot, before it sends
-anything. While a register runs, SET UNLOGGED replays at its place in the stream, and empties the standby's table. SET
-LOGGED stops the register until a new generation (`embassy register snapshot NAME`). `embassy status --json`,
-`embassy plan` and `embassy register check` show what is excluded, and why.
+anything. While a register runs, such a table stops it (`ExcludedRows`): the pulse looks every half minute, and the
+forwarder seals no row of it. SET UNLOGGED replays at its place in the stream, and empties the standby's table; SET
+LOGGED stops the standby until a new generation (`embassy register snapshot NAME`). `embassy status`, `embassy plan` and
+`embassy register check` show what is excluded, and why.
 """
 MEANINGS: Final[dict[str, dict[str, str]]] = {
     "site.toml": {

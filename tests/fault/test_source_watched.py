@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from connectors.prepare import prepare_sql
+from data_embassy.config import Excluded, Terms
 from deploy.local.machine import wait_until
+from pipelines.pulse import beating
 from pipelines.stops import Stop, StopFiles
 from tests.support.prepared_register import PreparedRegister, prepared_register
 from tests.support.system import PlainPostgres, plain_postgres
@@ -165,3 +167,21 @@ def test_of_two_pulse_processes_one_beats_and_the_other_takes_over(make) -> None
             assert ended == [(True,)]
             beat = beat_of(one)
             wait_until(lambda: beat_of(one) > beat, seconds=5, what="the other beats")
+
+
+def test_a_table_that_by_contract_stays_at_home_and_is_captured_is_named(make, monkeypatch) -> None:
+    monkeypatch.setattr(beating, "EXCLUDED_BEATS", 2)
+    registers = make(["agreed"])
+    one, agreed = registers.by_case["agreed"], Excluded(table="public.held*", reason="r", promotion="p")
+    contract = replace(one.register, terms=Terms(excluded=(agreed,)))
+    one.run("CREATE UNLOGGED TABLE held (id integer)")
+    with pulsing_live(replace(registers.site, registers={contract.name: contract})):
+        registers.wait_for_beats(beyond=4)
+        assert registers.stop("agreed") is None
+        one.run("CREATE TABLE held_too (id integer)")
+        wait_until(lambda: registers.stop("agreed") is not None, seconds=NOTICED_SECONDS, what="it is noticed")
+    stop = registers.stop("agreed")
+    assert stop is not None
+    assert stop.cause == "ExcludedRows"
+    assert f"register check {contract.name}" in stop.remedy
+    assert "held" not in f"{stop}"

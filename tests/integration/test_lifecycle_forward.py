@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -59,6 +60,37 @@ def contract_of(site: Bench, register: str) -> Path:
 def opened_count(site: Bench, register: str) -> int:
     lines = site.worker_log.read_text().splitlines()
     return sum("event='forwarding'" in line and f"register='{register}'" in line for line in lines)
+
+
+EXCLUDED = """
+[[excluded]]
+table = "public.*"
+reason = "it may not leave the country"
+promotion = "it is missing"
+"""
+
+
+@pytest.mark.clears("ExcludedRows")
+def test_rows_that_by_contract_stay_at_home_are_not_sealed(brokers):
+    with bench(brokers) as site, site.worker() as process:
+        (register,) = site.registers
+        site.write(register, 10)
+        until(lambda: site.has_forwarded(register), 60)
+        contract = contract_of(site, register)
+        before, sealed = contract.read_text(), site.lane_end(register)
+        contract.write_text(before + EXCLUDED)
+        until(lambda: opened_count(site, register) == 2, PICK_UP_SECONDS)
+        site.writer(register).begin_session(1 << 32 | 2)
+        site.write(register, 10)
+        until(site.stop_file(register).exists, PICK_UP_SECONDS)
+        stop = json.loads(site.stop_file(register).read_text())
+        assert (stop["cause"], site.lane_end(register)) == ("ExcludedRows", sealed)
+        assert "person" not in json.dumps(stop) + site.worker_log.read_text()
+
+        contract.write_text(before)
+        site.stop_file(register).unlink(missing_ok=True)
+        assert_exact(site, register)
+        assert process.poll() is None
 
 
 @pytest.mark.parametrize("has_standby", [False, pytest.param(True, marks=pytest.mark.campaign)])
