@@ -72,7 +72,7 @@ class Watch:
             if not late:
                 return True
             if time.monotonic() > began + seconds:
-                raise LocalError(f"{what}: {late} not level after {seconds:.0f} s", remedy="embassy local logs receive")
+                raise LocalError(f"{what}: {late} not level after {seconds:.0f} s", remedy="embassy status")
             return False
 
         self._show_until(is_done)

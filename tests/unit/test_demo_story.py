@@ -11,7 +11,7 @@ from deploy.local.compare import Comparison, TableComparison
 from deploy.local.demo import Options, run_demo
 from deploy.local.machine import LocalError
 from deploy.local.system import LocalSystem
-from deploy.local.watch import Sample, text
+from deploy.local.watch import Sample, summary, text
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -70,3 +70,10 @@ def test_small_lag_of_old_news_is_not_level():
 
 def test_what_is_not_known_is_a_dash():
     assert text("r", sample(None)) == "r: lag     -,     - changes/s,     7 waiting"
+
+
+def test_one_line_tells_of_all_and_names_the_worst():
+    line = summary({"land": sample(0.5), "court": sample(2.25), "gazette": sample(None)})
+    assert line == (
+        "2 standbys  0.5 to  2.2 s behind (most: court), 1 without an answer, - changes/s, 21 waiting at home"
+    )
