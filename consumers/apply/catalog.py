@@ -8,7 +8,15 @@ from typing import Any, Final, NamedTuple
 from psycopg import sql
 
 from consumers.apply.errors import TableMissing
-from consumers.apply.table import Column, DeferredConstraint, DeferredElement, KeyColumn, QualifiedName, Table
+from consumers.apply.table import (
+    Column,
+    DeferredConstraint,
+    DeferredElement,
+    GeneratedColumn,
+    KeyColumn,
+    QualifiedName,
+    Table,
+)
 from data_embassy.postgres import Connection
 
 
@@ -73,6 +81,14 @@ class _Attribute(NamedTuple):
     collation_is_deterministic: bool
     is_generated: bool
     identity: str
+    expression: str | None
+    """What a generated column is made of."""
+
+    @property
+    def collation(self) -> QualifiedName | None:
+        if self.collation_schema is None or self.collation_name is None:
+            return None
+        return self.collation_schema, self.collation_name
 
 
 class _Index(NamedTuple):
@@ -140,7 +156,11 @@ def _build(
         schema=relation[0],
         name=relation[1],
         columns=tuple(_column(attribute) for attribute in kept),
-        generated=frozenset(a.name for a in attributes if a.is_generated),
+        generated=tuple(
+            GeneratedColumn(name=a.name, type_text=a.type_text, collation=a.collation, expression=a.expression)
+            for a in attributes
+            if a.expression is not None
+        ),
         key=tuple(_key_column(part, position, attributes) for part in key_parts),
         guard=_guard([index for index in others if index.is_immediate], kept, position, key_numbers),
         deferred=tuple(_deferred(index, keys[index.oid]) for index in others if not index.is_immediate),
@@ -148,14 +168,11 @@ def _build(
 
 
 def _column(attribute: _Attribute) -> Column:
-    collation = None
-    if attribute.collation_schema is not None and attribute.collation_name is not None:
-        collation = (attribute.collation_schema, attribute.collation_name)
     return Column(
         name=attribute.name,
         type_text=attribute.type_text,
         cast=(attribute.type_schema, attribute.type_name),
-        collation=collation,
+        collation=attribute.collation,
         is_generated=attribute.is_generated,
         is_identity=attribute.identity != "",
         is_identity_always=attribute.identity == "a",

@@ -43,13 +43,28 @@ def find_conflict(table: Table, constraint: DeferredConstraint, stage: sql.Ident
         return sql.SQL("SELECT FROM {} AS a JOIN {} AS b ON {} WHERE a.place <> b.place LIMIT 1").format(
             whole, whole, conflict("a", "b")
         )
-    names = _COMMA.join(
-        sql.SQL("{} AS {}").format(sql.Identifier(f"c{p}"), sql.Identifier(table.columns[p].name))
-        for p in range(len(table.columns))
-    )
-    renamed = sql.SQL("(SELECT ctid AS stage_place, {} FROM {}) AS r").format(names, stage)
-    touched = elements(renamed, sql.SQL("stage_place"))
+    touched = elements(_staged_rows(table, stage), sql.SQL("stage_place"))
     return sql.SQL(
         "SELECT FROM {} AS a JOIN {} AS b ON {} GROUP BY a.stage_place "
         "HAVING count(*) > max(CASE WHEN {} THEN 1 ELSE 0 END) LIMIT 1"
     ).format(touched, whole, conflict("a", "b"), conflict("a", "a"))
+
+
+def _staged_rows(table: Table, stage: sql.Identifier) -> sql.Composed:
+    """Staged rows under the names of their table's columns, with those that the table generates."""
+    names = _COMMA.join(
+        sql.SQL("{} AS {}").format(sql.Identifier(f"c{p}"), sql.Identifier(table.columns[p].name))
+        for p in range(len(table.columns))
+    )
+    rows = sql.SQL("(SELECT ctid AS stage_place, {} FROM {}) AS r").format(names, stage)
+    staged = {column.name for column in table.columns}
+    generated = [
+        sql.SQL(", CAST(({}) AS {}){} AS {}").format(
+            raw(column.expression), raw(column.type_text), collate(column.collation), sql.Identifier(column.name)
+        )
+        for column in table.generated
+        if column.name not in staged
+    ]
+    if not generated:
+        return rows
+    return sql.SQL("(SELECT r.*{} FROM {}) AS g").format(sql.SQL("").join(generated), rows)

@@ -36,6 +36,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedColumn:
+    """A column that PostgreSQL makes of others of its row."""
+
+    name: str
+    type_text: str
+    """Type behind domains as `format_type` writes it, with its modifier."""
+    collation: QualifiedName | None
+    expression: str
+    """Over the other columns, none of which is generated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyColumn:
     """A column by which rows are located, and how PostgreSQL compares it there."""
 
@@ -74,8 +86,8 @@ class Table:
     schema: str
     name: str
     columns: tuple[Column, ...]
-    generated: frozenset[str]
-    """Names of all generated columns; the stream may carry them."""
+    generated: tuple[GeneratedColumn, ...]
+    """All generated columns; the stream may carry them."""
     key: tuple[KeyColumn, ...]
     """Columns that locate rows; empty when only whole images can."""
     guard: tuple[int, ...]
@@ -120,7 +132,7 @@ def layout(table: Table, stream_columns: Iterable[str]) -> list[int]:
     Raises ShapeMismatch unless the stream has exactly the standby's columns; generated ones may be absent.
     """
     places = {name: i for i, name in enumerate(stream_columns)}
-    known = {column.name for column in table.columns} | table.generated
+    known = {column.name for column in table.columns} | {column.name for column in table.generated}
     missing = sum(name not in known for name in places)
     surplus = sum(column.name not in places for column in table.columns)
     if missing or surplus:

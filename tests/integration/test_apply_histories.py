@@ -163,6 +163,18 @@ HISTORIES = {
             ("UPDATE t SET id = -id WHERE id = 7", "INSERT INTO t VALUES (70, int4range(76, 80), 'x')"),
         ),
     ),
+    "deferrable_exclusion_of_generated": History(
+        (
+            ("CREATE TABLE t (id int PRIMARY KEY, a int, room text, during int4range GENERATED ALWAYS AS "
+            '(int4range(a, a + 10)) STORED, door text COLLATE "C" GENERATED ALWAYS AS (upper(room)) STORED, '
+            "EXCLUDE USING gist (during WITH &&) WHERE (door > 'M') DEFERRABLE INITIALLY DEFERRED)"),
+        ),
+        (
+            ("INSERT INTO t SELECT g, g * 10, chr(97 + g % 26) FROM generate_series(1, 50) g",),
+            ("UPDATE t SET a = a + 5", "UPDATE t SET a = 520 - a"),
+            ("UPDATE t SET a = 65 WHERE id = 20", "UPDATE t SET room = 'b' WHERE id IN (19, 20)", "DELETE FROM t WHERE id = 7"),
+        ),
+    ),
     "deferrable_primary_key": History(
         (
             "CREATE TABLE t (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, v text)",

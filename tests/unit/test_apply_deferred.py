@@ -6,7 +6,7 @@ import pytest
 from psycopg import sql
 
 from consumers.apply.deferred import find_conflict
-from consumers.apply.table import Column, DeferredConstraint, DeferredElement, Table
+from consumers.apply.table import Column, DeferredConstraint, DeferredElement, GeneratedColumn, Table
 
 EQUALS = ("pg_catalog", "=")
 
@@ -19,7 +19,7 @@ def constraint(*, nulls_conflict: bool = False, predicate: str | None = None) ->
     return DeferredConstraint(name="k", elements=elements, predicate=predicate, nulls_conflict=nulls_conflict)
 
 
-def table() -> Table:
+def table(*generated: GeneratedColumn) -> Table:
     columns = tuple(
         Column(
             name=name, type_text="text", cast=("pg_catalog", "text"), collation=None, is_generated=False,
@@ -27,7 +27,7 @@ def table() -> Table:
         )
         for name in "ab"
     )  # fmt: skip
-    return Table(schema="s", name="t", columns=columns, generated=frozenset(), key=(), guard=(), deferred=())
+    return Table(schema="s", name="t", columns=columns, generated=generated, key=(), guard=(), deferred=())
 
 
 def text(one: DeferredConstraint, stage: str | None = None) -> str:
@@ -46,6 +46,12 @@ def test_staged_rows_are_compared_with_the_table() -> None:
     found = text(constraint(), "stage")
     assert found.count('FROM ONLY "s"."t"') == 1
     assert 'SELECT ctid AS stage_place, "c0" AS "a", "c1" AS "b" FROM "stage"' in found
+
+
+def test_generated_columns_are_made_of_staged_ones() -> None:
+    both = GeneratedColumn(name="both", type_text="text", collation=("public", "C"), expression="(a || b)")
+    found = find_conflict(table(both), constraint(), sql.Identifier("stage")).as_string(None)
+    assert 'SELECT r.*, CAST(((a || b)) AS text) COLLATE "public"."C" AS "both" FROM (SELECT ctid' in found
 
 
 @pytest.mark.parametrize("stage", [None, "stage"])

@@ -12,7 +12,7 @@ from consumers.apply.changes import Record, ShapeChanges
 from consumers.apply.errors import ShapeMismatch, UnidentifiedRow
 from consumers.apply.images import Images, Slice, build_images, index_of, patch, pick, to_csv
 from consumers.apply.multiset import ImageNet, _net_effect, number_images
-from consumers.apply.table import Column, Table
+from consumers.apply.table import Column, GeneratedColumn, Table
 from schemas.records import UNCHANGED, ChangeSchema
 
 Row = Sequence[str | None] | None
@@ -31,7 +31,8 @@ def table(*names: str) -> Table:
         )
         for name in names
     )
-    return Table(schema="s", name="t", columns=columns, generated=frozenset("g"), key=(), guard=(), deferred=())
+    generated = GeneratedColumn(name="g", type_text="text", collation=None, expression="a || b")
+    return Table(schema="s", name="t", columns=columns, generated=(generated,), key=(), guard=(), deferred=())
 
 
 def shape(columns: tuple[str, ...], *changes: tuple[int, str, Row, Row]) -> Slice:

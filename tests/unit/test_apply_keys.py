@@ -22,7 +22,7 @@ def table(*, is_canonical: bool) -> Table:
         KeyColumn(position=p, equals=EQUALS, less=LESS, collation=None, is_canonical=is_canonical or p == 1)
         for p in range(2)
     )
-    return Table(schema="s", name="t", columns=(), generated=frozenset(), key=key, guard=(), deferred=())
+    return Table(schema="s", name="t", columns=(), generated=(), key=key, guard=(), deferred=())
 
 
 def images() -> Images:

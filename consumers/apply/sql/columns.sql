@@ -14,11 +14,13 @@ SELECT a.attnum, a.attname, format_type(b.oid, b.typmod), n.nspname, t.typname,
            'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype, 'bytea'::regtype,
            'text'::regtype, 'varchar'::regtype, 'name'::regtype),
        cn.nspname, c.collname, coalesce(c.collisdeterministic, true),
-       a.attgenerated <> '', a.attidentity
+       a.attgenerated <> '', a.attidentity,
+       CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END
 FROM pg_attribute a
 JOIN behind b ON b.attnum = a.attnum AND b.typtype <> 'd'
 JOIN pg_type t ON t.oid = b.oid
 JOIN pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation c ON c.oid = a.attcollation
 LEFT JOIN pg_namespace cn ON cn.oid = c.collnamespace
 WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
