@@ -75,6 +75,8 @@ campaign: setup ## long fault runs; writes docs/reports
 	@$(BIN)/python -m bench.campaign
 	@$(BIN)/python -m bench.plain_debezium
 	@$(BIN)/python -m bench.verifications
+	@$(BIN)/python -m bench.ten
+	@$(BIN)/python -m bench.tiers
 
 .PHONY: bench
 bench: setup ## measure beside peers in one run; writes docs/reports/first-figures.md
