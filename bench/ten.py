@@ -53,7 +53,7 @@ SHARE: Final = 0.2
 IDLE: Final = "gazette"
 BUSY: Final = "population"
 BUSY_RATE: Final = 60.0
-IDLE_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 45.0
 _POSITION: Final = "SELECT transactions, changes FROM embassy_local.position"
 
 
