@@ -26,6 +26,10 @@ JOIN pg_class c ON uses.classid = 'pg_class'::regclass AND c.oid = uses.objid
 WHERE c.relnamespace = %s::regnamespace
 ORDER BY 1
 """
+TABLES = """
+SELECT relnamespace::regnamespace::text, relname::text, relpersistence = 'u'
+FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace
+"""
 each_register = pytest.mark.parametrize("name", REGISTERS)
 
 
@@ -98,7 +102,11 @@ def test_contract_speaks_of_what_is_there(filled, name, tmp_path):
     assert 0 < (terms.rpo_seconds or 0) < (terms.rto_seconds or 0)
     with psycopg.connect(filled.make(name), autocommit=True) as connection:
         used = connection.execute(EXTENSIONS, (name,)).fetchall()
+        tables = connection.execute(TABLES, (name,)).fetchall()
     assert sorted(terms.expected_extensions or ()) == [extension for (extension,) in used]
+    assert {(schema, table) for schema, table, stays in tables if stays} == {
+        (str(schema), str(table)) for schema, table, _ in tables if terms.exclusion(str(schema), str(table))
+    }
 
 
 def terms_of(text: str, folder: Path) -> Terms:

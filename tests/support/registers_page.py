@@ -49,7 +49,8 @@ def _section(register: Reference) -> str:
 def _promises(contract: dict[str, Any]) -> str:
     loss, absence = contract["objectives"]["rpo_seconds"], contract["objectives"]["rto_seconds"]
     extensions = ", ".join(contract["expected_extensions"]) or "none"
-    return f"May lose {loss} s and is up again after {absence} s. Extensions: {extensions}."
+    home = "".join(f" `{one['table']}` stays at home: {one['reason']}." for one in contract.get("excluded", ()))
+    return f"May lose {loss} s and is up again after {absence} s. Extensions: {extensions}.{home}"
 
 
 def _items(pairs: Iterable[tuple[str, str]]) -> str:

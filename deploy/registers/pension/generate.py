@@ -54,6 +54,7 @@ def fill(load: Load, scale: float) -> None:
     load.copy("decision", ("id", "month", "person", "what", "made_at"), _decisions(entitlements))
     load.copy("entitlement", ("id", "person", "kind", "during", "monthly", "decision"), _periods(entitlements))
     load.copy("payment", _PAYMENT, _payments(rng, accounts, entitlements, paid))
+    load.copy("estimate", ("person", "monthly", "asked_at"), _estimates(rng, people))
     load.execute("""
         UPDATE pension.month m SET payments = p.payments, total = p.total
         FROM (SELECT month, count(*) AS payments, sum(amount) AS total FROM pension.payment GROUP BY month) p
@@ -116,3 +117,8 @@ def _payments(rng: Random, accounts: list[str], entitlements: list[_Entitlement]
                 its_account, returned = accounts[one.person - 1], int(rng.random() < 0.01)
                 booked = f"{first} 04:00:00+00"
                 yield line(first, one.person, one.kind, 1, "run", one.monthly, its_account, returned, booked)
+
+
+def _estimates(rng: Random, people: int) -> Iterator[str]:
+    for person in range(1, people + 1, 20):
+        yield line(person, monthly(rng), f"{REFERENCE_DAY} 10:00:00+00")

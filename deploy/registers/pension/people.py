@@ -136,6 +136,16 @@ def change_account(db: Database, rng: Random) -> int:
     return run(db, "UPDATE pension.insured SET account = %s WHERE number = ANY(%s)", (account(rng), people))
 
 
+def estimate(db: Database, rng: Random) -> int:
+    """Somebody asks what a pension may be; the answer stays at home, in an unlogged table."""
+    return run(
+        db,
+        """INSERT INTO pension.estimate (person, monthly) SELECT number, %s FROM unnest(%s::integer[]) number
+           ON CONFLICT (person) DO UPDATE SET monthly = excluded.monthly, asked_at = now()""",
+        (monthly(rng), some_people(db, rng)),
+    )
+
+
 def _some_pension(db: Database, people: list[int]) -> object:
     """A pension without an end of a person; None when there is none."""
     row = one(

@@ -86,6 +86,13 @@ CREATE TABLE pension.run_staging (
     account varchar(34) NOT NULL
 );
 
+-- What people were told a pension may be. It stays at home: unlogged, and excluded by the contract.
+CREATE UNLOGGED TABLE pension.estimate (
+    person integer PRIMARY KEY REFERENCES pension.insured,
+    monthly numeric(12, 2) NOT NULL,
+    asked_at timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE FUNCTION pension.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'payments are corrected by further payments' USING ERRCODE = 'restrict_violation';
