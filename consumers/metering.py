@@ -12,7 +12,6 @@ from consumers.course import Figures
 from consumers.figures import Watched, known, position_of
 from consumers.position import StandbyPosition
 from consumers.receipts import Condition
-from consumers.worker import StandbyWorker
 from data_embassy import metrics
 from data_embassy.clock import Comparison
 from data_embassy.config import Register
@@ -57,7 +56,7 @@ def watch(receiver: Receiver) -> None:
     metrics.APPLIED_HOME_OFFSET.labels(name).set_function(of_position(lambda position: position.home_offset))
     metrics.APPLIED_LANE_OFFSET.labels(name).set_function(of_position(lambda position: position.lane_offset))
     metrics.GENERATION.labels(name).set_function(of_position(lambda position: position.generation))
-    metrics.PULSE_AGE.labels(name).set_function(lambda: _pulse_age(receiver.live))
+    metrics.PULSE_AGE.labels(name).set_function(partial(_pulse_age, receiver))
     _watch_figures(name, receiver.figures)
     for state in STATES:
         metrics.STATE.labels(name, state).set_function(partial(_is_in, receiver, state))
@@ -100,7 +99,9 @@ def _is_in(receiver: Receiver, state: str) -> float:
     return 1.0 if state == now else 0.0
 
 
-def _pulse_age(worker: StandbyWorker | None) -> float:
+def _pulse_age(receiver: Receiver) -> float:
+    """Since the newest pulse was applied; of one that an earlier worker applied, since it was made: not less."""
+    worker = receiver.live
     if worker is None or worker.pulse_applied_at is None:
-        return math.nan
-    return time.time() - worker.pulse_applied_at
+        return known(receiver.figures().lag_seconds)
+    return time.monotonic() - worker.pulse_applied_at

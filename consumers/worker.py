@@ -85,9 +85,12 @@ class StandbyWorker(threading.Thread):
         self.is_cleared = False
         """True once the supervisor forgot the earlier stop."""
         self.pulse_applied_at: float | None = None
+        """Monotonic: no clock that is set makes a measurement young."""
         self.measured = Measured()
         """What the newest pulse showed that was applied here."""
         self._slowest = Measured()
+        self.mended = 0
+        """Parts of rows that were sent again and were applied over the present connection."""
         self.began: queue.SimpleQueue[GenerationBegan] = queue.SimpleQueue()
         self.lane_end: int | None = None
         self.envelope_bytes: float | None = None
@@ -265,8 +268,9 @@ class StandbyWorker(threading.Thread):
             autocommit=True,
         )
 
-    def committed(self, position: StandbyPosition, passed: Passed | None) -> None:
+    def committed(self, position: StandbyPosition, passed: Passed | None, mended: int) -> None:
         """Hear of a commit."""
+        self.mended = mended
         if self.position is None or position.beat != self.position.beat:
             self._applied_pulse(position, passed, self._services.now())
         self.position = position
@@ -275,7 +279,7 @@ class StandbyWorker(threading.Thread):
             self._services.receipts.applied(position, self._services.now())
 
     def _applied_pulse(self, position: StandbyPosition, passed: Passed | None, now: dt.datetime) -> None:
-        self.pulse_applied_at = now.timestamp()
+        self.pulse_applied_at = time.monotonic()
         if position.pulse_at is not None:
             correction = self._services.comparison.correction
             self.measured = measure(position.pulse_at, passed, standby.microseconds(now), correction=correction)

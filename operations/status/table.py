@@ -14,6 +14,8 @@ _COLORS: Final = {"live": "32", "loading": "36", "paused": "33", "waiting": "33"
 _RED: Final = "31;1"
 _QUIET: Final = ("empty",)
 _WORTH_SAYING_SECONDS: Final = 5.0
+_SOON_SECONDS: Final = 86_400.0
+_RUNS_OUT: Final = {"slot": "the slot", "home": "the home topic", "lane": "the lane"}
 _INDENT: Final = " " * 9
 
 
@@ -85,6 +87,12 @@ def _outlook(one: RegisterStatus) -> Iterator[str]:
         yield f"tier {one.tier} waits: the link carries registers of higher tiers first{_level_in(one)}"
     elif one.level_in_seconds is not None and one.level_in_seconds >= _WORTH_SAYING_SECONDS:
         yield f"catching up{_level_in(one)}"
+    total, slowest = sum(one.hops.values()), max(one.hops, key=lambda hop: one.hops[hop], default=None)
+    if slowest is not None and total >= _WORTH_SAYING_SECONDS:
+        yield f"of the {duration(total)} of its newest pulse, {duration(one.hops[slowest])} on the hop {slowest}"
+    for what, seconds in sorted(one.runs_out_seconds.items(), key=lambda item: item[1]):
+        if seconds < _SOON_SECONDS:
+            yield f"{_RUNS_OUT.get(what, what)} loses what is still needed in about {duration(seconds)}"
 
 
 def _level_in(one: RegisterStatus) -> str:

@@ -237,6 +237,9 @@ def test_the_gauges_show_what_is_so_when_they_are_asked(monkeypatch: pytest.Monk
         page = Scraped(generate_latest().decode())
         return {state: page.value("embassy_state", register="measured", state=state) for state in STATES}
 
+    def age() -> float | None:
+        return Scraped(generate_latest().decode()).value("embassy_pulse_age_seconds", register="measured")
+
     try:
         assert all(math.isnan(value or 0) for value in shown().values())
         receiver.condition = 99.0, Condition(state="live")
@@ -244,6 +247,9 @@ def test_the_gauges_show_what_is_so_when_they_are_asked(monkeypatch: pytest.Monk
         receiver.condition = 50.0, Condition(state="live")  # Its supervisor stands still.
         assert shown() == states | {"down": 1.0}
         receiver.now += 500
+        assert age() == 501
+        receiver.live.pulse_applied_at = 92.0
+        assert age() == 8
         page = Scraped(generate_latest().decode())
         assert page.value("embassy_lag_seconds", register="measured") == 501
         assert math.isnan(page.value("embassy_hop_seconds", register="measured", hop="link") or 0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from data_embassy.config import Excluded, Terms
-from data_embassy.status import Backlog, Part, Position, RegisterStatus, meets
+from data_embassy.status import HOPS, Backlog, Part, Position, RegisterStatus, meets
 from operations.status.table import table
 
 POSITION = Position(
@@ -62,6 +62,11 @@ def test_the_table_at_80_columns():
 
 
 def test_an_objective_that_is_not_met_is_said():
+    slow = replace(LIVE, hops=dict.fromkeys(HOPS, 0.5) | {"link": 9.5}, runs_out_seconds={"lane": 1e6, "slot": 600.0})
+    text = table("home", "home", [slow])
+    assert "of the 12.0 s of its newest pulse, 9.5 s on the hop link" in text
+    assert "the slot loses what is still needed in about 10 min" in text
+    assert "the lane" not in text
     late = replace(LIVE, lag_seconds=90.0, objective_seconds=10, is_objective_met=False)
     assert "         further behind than the 10.0 s of its objective" in table("home", "home", [late]).splitlines()
 
