@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from data_embassy import hops
 from data_embassy.envelope import LaneOpener, Refused
 from data_embassy.keys import load_embassy_keys
 from tests.support.forwarding import bench, following, until
@@ -107,6 +108,11 @@ def test_a_single_change_of_an_idle_register_arrives_at_once(brokers):
                 writer.flush()
                 message = lane.poll(10)
                 assert message is not None
+                value = dict(message.headers() or [])["way"]
+                assert isinstance(value, bytes)
+                sent = hops.decode_header(value)
+                assert sent is not None
+                assert sent.captured_first <= sent.captured_last <= sent.collected <= sent.sealed
                 taken.append(time.monotonic() - at)
             lane.close()
     taken.sort()

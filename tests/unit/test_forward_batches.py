@@ -27,6 +27,23 @@ def test_one_change_of_an_idle_register_leaves_at_once():
     assert (batch.first_offset, batch.last_offset) == (0, 0)
 
 
+def test_a_batch_knows_when_its_records_were_captured_and_collected():
+    taken = Collector(LIMITS, clock=lambda: 7.5)
+    taken.add(records(4), (1_000, 4_000))
+    taken.add(records(4, first=4), (10_000, 40_000))
+    taken.add(records(7, first=8))
+    first, second = taken.take(IDLE), taken.take(IDLE)
+    assert first is not None
+    assert second is not None
+    assert (first.captured, first.collected) == (None, 7_500_000)  # Its last two were read without times.
+    assert second.captured is None
+    taken.clear()
+    taken.add(records(4), (1_000, 4_000))
+    taken.add(records(9, first=4), (10_000, 90_000))
+    found = taken.take(IDLE), taken.take(IDLE)
+    assert [one and one.captured for one in found] == [(1_000, 60_000), (70_000, 90_000)]
+
+
 def test_nothing_waits_for_nothing():
     assert Collector(LIMITS).take(IDLE) is None
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from data_embassy import hops
 from data_embassy.config import Register
 from data_embassy.envelope import EpochExhausted
 from data_embassy.errors import DataEmbassyError, TransportError
@@ -37,6 +38,7 @@ class MemoryLane:
     """Output and Sealer in one: envelopes are readable, acknowledgements come when told."""
 
     published: list[bytes] = field(default_factory=list)
+    ways: list[hops.Sent | None] = field(default_factory=list)
     futures: list[asyncio.Future[int]] = field(default_factory=list)
     holds: bool = False
     unknown_offsets: int = 0
@@ -49,6 +51,7 @@ class MemoryLane:
         assert topic == REGISTER.lane_topic
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.published.append(value)
+        self.ways.append(hops.decode_header(way))
         self.futures.append(future)
         if not self.holds:
             self.acknowledge()
@@ -190,6 +193,24 @@ def test_an_epoch_is_acknowledged_before_its_first_records(world):
 
     played(world, play)
     assert world.lane.texts[1] == "0 to 2"
+
+
+def test_envelopes_say_when_their_records_passed_and_epochs_do_not(world):
+    async def play(session):
+        session.accept(Chunk(PARTITION, session.reading, records(0, 3), (1_000, 3_000)))
+        await until(lambda: session.acknowledged_end == 3)
+        session.accept(Chunk(PARTITION, session.reading, records(1, 5), (2_000, 5_000)))
+        await until(lambda: session.acknowledged_end == 5)
+
+    session = played(world, play)
+    epoch, first, second = world.lane.ways
+    assert epoch is None
+    assert second is None  # Records that were read again: which times are whose is not known.
+    assert (first.captured_first, first.captured_last) == (1_000, 3_000)
+    assert 0 < first.collected <= first.sealed
+    assert session.newest_way is not None
+    assert session.newest_way[0] == first
+    assert session.epoch_use == (1.0, 0.25)
 
 
 def test_an_epoch_whose_offset_is_unknown_is_begun_again(world):

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from consumers.course import Figures
 from consumers.receipts import HEARTBEAT_SECONDS, Condition, ReceiptWriter
 from data_embassy.config import Register
 from data_embassy.envelope import decode_payload, encode_payload, sign_receipt, verify_receipt
 from data_embassy.envelope.errors import ReceiptMalformed
+from data_embassy.status import HOPS
 from pipelines.memory import Memory, Remembered
 from pipelines.receipts import Heard, Receipt, ReceiptFollower
 from tests.support.receiver_model import first_position
@@ -83,6 +85,25 @@ def test_news_do_not_wait():
     assert [said["state"] for said in writer.said] == ["live", "stopped"]
 
 
+def test_hops_come_home_as_the_embassy_measured_them():
+    writer = Writer()
+    hops = {hop: float(place) for place, hop in enumerate(HOPS)}
+    writer.writer.tell(replace(LIVE, figures=Figures(hops=hops, ahead_seconds=0.5, backlog_transactions=7)))
+    writer.apply(5)
+    writer.step(0.0)
+    heard = Heard.parse(writer.said[0])
+    assert heard is not None
+    assert list(heard.hops.items()) == [(hop, place * 1_000_000) for place, hop in enumerate(HOPS)]
+    assert (heard.ahead, heard.backlog_transactions) == (500_000, 7)
+
+
+def test_a_receipt_of_an_embassy_whose_clock_is_behind_shows_no_lag_of_nought():
+    heard = Heard.parse(FIELDS | {"kind": "position", "state": "live", "signed_at": FIELDS["pulse_at"] - 3_595_000_000})
+    assert heard is not None
+    assert heard.lag_seconds(heard.position) is None
+    assert heard.lag_seconds(heard.position, correction=-3600.0) == 5
+
+
 def test_a_position_found_at_the_start_does_not_replace_one_that_was_applied():
     writer = Writer()
     writer.apply(9)
@@ -125,6 +146,13 @@ MALFORMED: list[Callable[[], dict[str, Any]]] = [
     lambda: {"signed_at": 1.5},
     lambda: {"transit": "3"},
     lambda: {"backlog_envelopes": True},
+    lambda: {"backlog_transactions": "many"},
+    lambda: {"ahead": 0.5},
+    lambda: {"hops": []},
+    lambda: {"hops": {"capture": 1}},
+    lambda: {"hops": dict.fromkeys(HOPS, 1) | {"apply": -1}},
+    lambda: {"hops": dict.fromkeys(HOPS, 1) | {"apply": True}},
+    lambda: {"hops": dict.fromkeys(HOPS, 1) | {"Tuulikki": 1}},
     lambda: {"candidate": "x"},
     lambda: {"candidate": {"state": None}},
     lambda: {"candidate": {"state": "loading", "rows": "many"}},
