@@ -52,8 +52,14 @@ class Passage:
 def passages(layout: Layout) -> list[Passage]:
     """The link, and from outside everything that a site serves."""
     ports = layout.ports
-    home = (ports.home_postgres, ports.home_kafka, ports.connect, ports.forward, ports.pulse, ports.link)
-    embassy = (ports.embassy_postgres, ports.embassy_kafka, ports.receive)
+    home = (
+        ports.home_postgres, ports.home_kafka, ports.connect, ports.forward, ports.pulse, ports.link,
+        ports.home_prometheus, ports.home_alertmanager, ports.home_page,
+    )  # fmt: skip
+    embassy = (
+        ports.embassy_postgres, ports.embassy_kafka, ports.receive,
+        ports.embassy_prometheus, ports.embassy_alertmanager, ports.embassy_page,
+    )  # fmt: skip
     return [
         Passage("home", "embassy", ports.embassy_link),
         *(Passage(OUTSIDE, "home", port) for port in home),

@@ -6,7 +6,7 @@ from psycopg import sql
 from data_embassy.errors import CheckFailed
 from deploy.local import registers
 from deploy.local.compare import contents
-from deploy.local.processes import HOME
+from deploy.local.processes import of_site
 from deploy.local.system import LocalSystem
 
 
@@ -17,7 +17,7 @@ def lose_and_rebuild(system: LocalSystem, name: str) -> tuple[str, int]:
     """
     standby_dsn = system.env()["registers"][name]["standby_dsn"]
     before = contents(standby_dsn)
-    system.stop(*HOME, "receive")
+    system.stop(*of_site("home", system.layout), "receive")
     with psycopg.connect(system.env()["embassy_postgres"], autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
     said = registers.command(system.layout, "embassy", "register", "replay", name)

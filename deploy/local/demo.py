@@ -109,7 +109,7 @@ class _Demo:
             "Two sites",
             "Home holds the registers. The embassy abroad holds their standbys. Between them: one long, sealed link.",
         )
-        self.system.up()
+        self.system.up(has_pages=True)
 
     def _fill(self) -> None:
         """The registers' databases; they go by tier from here on."""

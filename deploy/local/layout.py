@@ -17,7 +17,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from deploy.local.machine import LocalError, checkout, free_ports, write_private
@@ -41,6 +42,12 @@ class Ports:
     embassy_link: int
     receive: int
     link: int
+    home_prometheus: int = 0
+    home_alertmanager: int = 0
+    embassy_prometheus: int = 0
+    embassy_alertmanager: int = 0
+    home_page: int = 0
+    embassy_page: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +58,10 @@ class Layout:
     ports: Ports
     is_apart: bool = False
     """True when each site has a network namespace of its own (`apart`)."""
+    has_monitoring: bool = False
+    """True when each site has a Prometheus and an Alertmanager (`monitoring`)."""
+    has_pages: bool = False
+    """True when each site serves its status page."""
 
     def site(self, name: str) -> Path:
         """A site's configuration folder."""
@@ -93,27 +104,50 @@ def load_layout(folder: Path) -> Layout | None:
     """The layout stored in a folder; None when there is none. Raises LocalError when it cannot be read."""
     try:
         stored = json.loads((folder / "system.json").read_text())
-        return Layout(folder=folder, ports=Ports(**stored["ports"]), is_apart=stored.get("is_apart", False))
+        return Layout(
+            folder=folder,
+            ports=Ports(**stored["ports"]),
+            is_apart=stored.get("is_apart", False),
+            has_monitoring=stored.get("has_monitoring", False),
+            has_pages=stored.get("has_pages", False),
+        )
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise LocalError(f"{folder}/system.json cannot be used", remedy="embassy local down") from error
 
 
-def make_layout(folder: Path, *, is_apart: bool = False) -> Layout:
-    """The folder's layout, made and stored on first use; `is_apart` counts only then."""
-    layout = load_layout(folder)
-    if layout is None:
+def make_layout(
+    folder: Path, *, is_apart: bool = False, has_monitoring: bool = False, has_pages: bool = False
+) -> Layout:
+    """The folder's layout, made and stored on first use; `is_apart` counts only then, the others from then on."""
+    former = load_layout(folder)
+    if former is None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise LocalError(f"{folder} holds something else", remedy="choose an empty folder")
-        names = [field.name for field in fields(Ports)]
-        ports = Ports(**dict(zip(names, free_ports(len(names)), strict=True)))
-        layout = Layout(folder=folder, ports=ports, is_apart=is_apart)
-        stored = {"ports": asdict(ports), "is_apart": is_apart}
+        layout = Layout(folder=folder, ports=_chosen({}), is_apart=is_apart)
+    else:
+        layout = replace(former, ports=_chosen(asdict(former.ports)))
+    layout = replace(
+        layout,
+        has_monitoring=layout.has_monitoring or has_monitoring,
+        has_pages=layout.has_pages or has_pages,
+    )
+    if layout != former:
+        stored = {
+            "ports": asdict(layout.ports), "is_apart": layout.is_apart, "has_monitoring": layout.has_monitoring,
+            "has_pages": layout.has_pages,
+        }  # fmt: skip
         write_private(folder / "system.json", json.dumps(stored, indent=1) + "\n")
     _make_folders(layout)
     return layout
+
+
+def _chosen(known: Mapping[str, int]) -> Ports:
+    """Ports that are known, and free ones for the others: an earlier version had fewer."""
+    missing = [field.name for field in fields(Ports) if not known.get(field.name)]
+    return Ports(**{**known, **dict(zip(missing, free_ports(len(missing)), strict=True))})
 
 
 def remove(folder: Path) -> None:

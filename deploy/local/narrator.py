@@ -30,13 +30,16 @@ class Narrator:
 
 def say_what_next(system: LocalSystem, narrator: Narrator) -> None:
     """Commands for somebody who wants to see more."""
-    home, embassy = system.env()["home_site"], system.env()["embassy_site"]
+    places = system.env()
+    home, embassy = places["home_site"], places["embassy_site"]
     folder = "" if system.folder == default_folder() else f" --folder {system.folder}"
     narrator.tell(
         "Look around: both sites go on running",
         f"addresses for psql, both sides:    .venv/bin/embassy local env{folder}",
         f"what runs:                         .venv/bin/embassy local status{folder}",
         f"how stale each standby is:         .venv/bin/embassy --site {embassy} status --watch",
+        f"the same on pages, home's:         {places['home_page']}",
+        f"and the embassy's:                 {places['embassy_page']}",
         f"prove that a standby is equal:     .venv/bin/embassy --site {home} register verify population",
         f"cut the link yourself, mend it:    .venv/bin/embassy local link cut{folder}    (then: mend)",
         f"logs, which hold no row data:      .venv/bin/embassy local logs -f receive{folder}",

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from data_embassy.config import Broker, load_site
 from data_embassy.kafka import client_settings
-from deploy.local import apart, broker, postgres, services
+from deploy.local import apart, broker, monitoring, postgres, services
 from deploy.local.jars import JarPaths
 from deploy.local.layout import Layout
 from deploy.local.link import LinkControl
@@ -27,6 +27,9 @@ PROCESSES = (*SERVICES, CONNECT, *ROLES)
 HOME = ("home-postgres", "home-kafka", CONNECT, "forward", "pulse")
 EMBASSY = ("embassy-postgres", "embassy-kafka", "receive")
 SITE_OF_ROLE = {"forward": "home", "pulse": "home", "receive": "embassy"}
+PAGES = {"home-page": "home", "embassy-page": "embassy"}
+"""Each site's status page, and its site."""
+MONITORING = ("home-alertmanager", "home-prometheus", "embassy-alertmanager", "embassy-prometheus")
 PASSAGES = "passages"
 """Keeps the sites' namespaces when they are apart; started before everything else."""
 
@@ -43,7 +46,18 @@ class Process:
 def listening(layout: Layout) -> dict[str, int]:
     """Name and port of every process; asks no site's files, which may be gone with the site."""
     first = {PASSAGES: 0} if layout.is_apart else {}
-    return first | {name: getattr(layout.ports, name.replace("-", "_")) for name in PROCESSES}
+    return first | {name: getattr(layout.ports, name.replace("-", "_")) for name in (*PROCESSES, *extras(layout))}
+
+
+def extras(layout: Layout) -> tuple[str, ...]:
+    """What this system has beside what every one has, in start order."""
+    return (*(PAGES if layout.has_pages else ()), *(MONITORING if layout.has_monitoring else ()))
+
+
+def of_site(name: str, layout: Layout) -> tuple[str, ...]:
+    """A site's processes."""
+    more = tuple(one for one in extras(layout) if one.startswith(f"{name}-"))
+    return (HOME if name == "home" else EMBASSY) + more
 
 
 def processes(layout: Layout, jars: JarPaths, heaps: Heaps) -> dict[str, Process]:
@@ -68,9 +82,14 @@ def processes(layout: Layout, jars: JarPaths, heaps: Heaps) -> dict[str, Process
     made[CONNECT] = Process(program=program, port=ports.connect, is_ready=partial(_connect_answers, ports.connect))
     for role in ROLES:
         port = getattr(ports, role)
-        command = [str(embassy_script()), "--site", str(layout.site(SITE_OF_ROLE[role])), "run", role]
-        program = Program(name=role, command=command)
-        made[role] = Process(program=program, port=port, is_ready=partial(_serves_metrics, port))
+        program = Program(name=role, command=run_command(layout, SITE_OF_ROLE[role], role))
+        made[role] = Process(program=program, port=port, is_ready=partial(_answers_at, port, "/metrics"))
+    for name, site in PAGES.items() if layout.has_pages else ():
+        port = getattr(ports, f"{site}_page")
+        program = Program(name=name, command=run_command(layout, site, "page"))
+        made[name] = Process(program=program, port=port, is_ready=partial(_answers_at, port, "/healthz"))
+    for name, (program, port) in (monitoring.programs(layout) if layout.has_monitoring else {}).items():
+        made[name] = Process(program=program, port=port, is_ready=monitoring.readiness(port))
     return {name: _at_its_site(layout, process) for name, process in made.items()}
 
 
@@ -78,8 +97,18 @@ def _at_its_site(layout: Layout, process: Process) -> Process:
     program = process.program
     if program.name == PASSAGES:
         return process
-    prefix = apart.enter_command(layout, "embassy" if program.name in EMBASSY else "home")
+    prefix = apart.enter_command(layout, "embassy" if program.name in of_site("embassy", layout) else "home")
     return replace(process, program=replace(program, command=[*prefix, *program.command]))
+
+
+def run_command(layout: Layout, site: str, what: str) -> list[str]:
+    """What runs one of our own processes of a site."""
+    return [str(embassy_script()), "--site", str(layout.site(site)), "run", what]
+
+
+def page_address(layout: Layout, site: str) -> str:
+    """Where a site's status page is seen."""
+    return f"http://{LOOPBACK}:{getattr(layout.ports, f'{site}_page')}/"
 
 
 def embassy_script() -> Path:
@@ -108,9 +137,9 @@ def _connect_answers(port: int) -> bool:
         return False
 
 
-def _serves_metrics(port: int) -> bool:
+def _answers_at(port: int, path: str) -> bool:
     try:
-        return requests.get(f"http://{LOOPBACK}:{port}/metrics", timeout=5).ok
+        return requests.get(f"http://{LOOPBACK}:{port}{path}", timeout=5).ok
     except requests.RequestException:
         return False
 

@@ -45,6 +45,9 @@ key_file = "tls/home.key"
 [metrics]
 forward = {ports.forward}
 pulse = {ports.pulse}
+
+[page]
+port = {ports.home_page}
 """
 
 _EMBASSY = """\
@@ -69,6 +72,9 @@ database = "{database}"
 
 [metrics]
 receive = {ports.receive}
+
+[page]
+port = {ports.embassy_page}
 """
 
 

@@ -64,8 +64,11 @@ class Supervisor:
         write_private(self._config, self._common() + "".join(self._section(program) for program in programs))
 
     def start(self) -> None:
-        """Start the supervisor unless it runs; it starts no process by itself."""
+        """Start the supervisor, or let the running one know of programs that are new; it starts none by itself."""
         if self.is_running():
+            (added, _, _) = self._call("reloadConfig")[0]
+            for name in added:
+                self._call("addProcessGroup", name)
             return
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         done = subprocess.run(

@@ -15,21 +15,22 @@ from pathlib import Path
 from threading import Lock
 from typing import TypedDict
 
-from deploy.local import broker, leftovers, postgres, registers, services, sites
+from deploy.local import broker, leftovers, monitoring, postgres, registers, services, sites
 from deploy.local.jars import JarPaths, exclusive, jar_paths, locks_folder, silent
 from deploy.local.layout import Layout, default_folder, load_layout, make_layout, remove
 from deploy.local.link import LinkControl
 from deploy.local.machine import LOOPBACK, LocalError, wait_until
 from deploy.local.processes import (
     CONNECT,
-    EMBASSY,
-    HOME,
     PASSAGES,
     PROCESSES,
     ROLES,
     SERVICES,
     Process,
+    extras,
     listening,
+    of_site,
+    page_address,
     processes,
 )
 from deploy.local.services import Heaps
@@ -60,6 +61,8 @@ class Environment(TypedDict):
     connect_url: str
     home_site: str
     embassy_site: str
+    home_page: str
+    embassy_page: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +96,20 @@ class LocalSystem:
 
     # -- start and stop ---------------------------------------------------------------------------------------------
 
-    def up(self, *, has_roles: bool = True) -> None:
+    def up(self, *, has_roles: bool = True, has_monitoring: bool = False, has_pages: bool = False) -> None:
         """Start everything that does not run, in order, and wait until all of it is ready.
 
-        `has_roles=False` leaves out our own processes. Raises LocalError at a deadline; what runs goes on running.
+        `has_roles=False` leaves out our own processes; `has_monitoring` brings each site's Prometheus and Alertmanager,
+        `has_pages` its status page, then and at every later start. Raises LocalError at a deadline; what runs goes on
+        running.
         """
         with self._exclusive():
             self.__dict__.pop("_processes", None)
-            layout = make_layout(self.folder, is_apart=self._is_apart)
+            if has_monitoring:
+                monitoring.require()
+            layout = make_layout(
+                self.folder, is_apart=self._is_apart, has_monitoring=has_monitoring, has_pages=has_pages
+            )
             wanted = PROCESSES if has_roles else (*SERVICES, CONNECT)
             sites.write_sites(layout, now=dt.datetime.now(dt.UTC))
             ensure_keys(layout)
@@ -114,6 +123,8 @@ class LocalSystem:
             prepare_standby_server(layout)
             grant_link(layout)
             self._start(name for name in wanted if name not in SERVICES)
+            if extras(layout):
+                self._start(extras(layout))
 
     def down(self, *, keep_data: bool = False) -> None:
         """Stop everything; without `keep_data` the folder goes as well. Harmless when nothing runs."""
@@ -131,6 +142,8 @@ class LocalSystem:
     def _prepare(self, layout: Layout, paths: JarPaths) -> None:
         """Make clusters, brokers' storage and the plugin folder, side by side."""
         self.say("preparing both sites")
+        if layout.has_monitoring:
+            monitoring.write(layout)
         servers = (services.home_postgres(layout), services.embassy_postgres(layout))
         brokers = (services.home_broker(layout, self._heaps), services.embassy_broker(layout, self._heaps))
         with ThreadPoolExecutor(max_workers=5) as pool:
@@ -149,7 +162,7 @@ class LocalSystem:
 
     def _stop_gently(self) -> None:
         """Writers before what they write to."""
-        for wave in (ROLES, (CONNECT, "link"), SERVICES):
+        for wave in (extras(self.layout), ROLES, (CONNECT, "link"), SERVICES):
             self.stop(*wave)
         self._supervisor.shutdown(seconds=STOP_SECONDS_MAX)
 
@@ -218,7 +231,7 @@ class LocalSystem:
 
     def destroy_site(self, name: str) -> None:
         """Stop all of a site's processes and delete all its folders, as if the country were gone."""
-        self.stop(*{"home": HOME, "embassy": EMBASSY}[name])
+        self.stop(*of_site(name, self.layout))
         shutil.rmtree(self.layout.site(name))
 
     # -- looking ----------------------------------------------------------------------------------------------------
@@ -259,6 +272,8 @@ class LocalSystem:
             connect_url=f"http://{LOOPBACK}:{ports.connect}",
             home_site=str(layout.site("home")),
             embassy_site=str(layout.site("embassy")),
+            home_page=page_address(layout, "home"),
+            embassy_page=page_address(layout, "embassy"),
         )
 
     def database_dsn(self, database: str) -> str:

@@ -7,7 +7,8 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from deploy.local.link import LinkStatus
-    from deploy.local.system import Environment, LocalSystem
+    from deploy.local.system import Environment, LocalSystem, ProcessStatus
 
 app = typer.Typer(help="Both sites on this machine, made of real parts.", no_args_is_help=True)
 link = typer.Typer(help="The long link between the sites.", no_args_is_help=True)
@@ -28,6 +29,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FOLLOW_SECONDS = 0.3
 
 
+class Extra(StrEnum):
+    """What is started only when it is asked for."""
+
+    MONITORING = "monitoring"
+
+
 @app.command()
 def up(
     *,
@@ -38,15 +45,20 @@ def up(
     has_registers: Annotated[
         bool, typer.Option("--registers/--no-registers", help="Bring reference registers.")
     ] = True,
+    extras: Annotated[
+        list[Extra] | None,
+        typer.Option("--with", help="Also start: each site's Prometheus and Alertmanager.", show_default=False),
+    ] = None,
 ) -> None:
     """Start everything that does not run, and bring the reference registers. Harmless when it is up."""
     from deploy.local.references import NAMES, add_reference
 
     system = _system(folder, progress=_progress())
-    system.up()
+    system.up(has_monitoring=Extra.MONITORING in (extras or ()), has_pages=True)
     for name in (register or NAMES) if has_registers else ():
         add_reference(system, name)
     system.say(f"up, in {system.folder}")
+    _show_pages(system.status())
     print("addresses: embassy local env    processes: embassy local status    the end: embassy local down")
 
 
@@ -67,13 +79,20 @@ def status(*, folder: Folder = None, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([dataclasses.asdict(line) for line in lines], indent=2))
     else:
-        print(f"{'PROCESS':18}{'STATE':10}{'PID':>8}{'UPTIME':>10}{'MEMORY':>9}{'PORT':>7}")
+        print(f"{'PROCESS':22}{'STATE':10}{'PID':>8}{'UPTIME':>10}{'MEMORY':>9}{'PORT':>7}")
         for line in lines:
             memory = "-" if line.memory_mb is None else f"{line.memory_mb} MB"
             uptime = f"{line.uptime_seconds} s" if line.pid else "-"
-            print(f"{line.name:18}{line.state:10}{line.pid or '-':>8}{uptime:>10}{memory:>9}{line.port:>7}")
+            print(f"{line.name:22}{line.state:10}{line.pid or '-':>8}{uptime:>10}{memory:>9}{line.port:>7}")
+        _show_pages(lines)
     if any(line.state != "running" for line in lines):
         raise typer.Exit(1)
+
+
+def _show_pages(lines: Iterable[ProcessStatus]) -> None:
+    for line in lines:
+        if line.name.endswith("-page"):
+            print(f"{line.name.replace('-', ' ')}: http://127.0.0.1:{line.port}/")
 
 
 @app.command()

@@ -53,8 +53,9 @@ class System:
     did: list[str] = field(default_factory=list)
     link: Link = field(default_factory=Link)
 
-    def up(self) -> None:
-        self.did.append("up")
+    def up(self, *, has_monitoring: bool, has_pages: bool) -> None:
+        assert has_pages
+        self.did.append("up with monitoring" if has_monitoring else "up")
 
     def down(self, *, keep_data: bool) -> None:
         self.did.append(f"down, keep_data={keep_data}")
@@ -97,6 +98,17 @@ def test_up_brings_the_registers_that_are_asked_for(system: System, options: tup
     assert system.did == ["up", *(f"add {name}" for name in added), f"up, in {system.folder}"]
 
 
+def test_up_brings_monitoring_when_it_is_asked_for(system: System) -> None:
+    run("up", "--no-registers", "--with", "monitoring")
+    assert system.did[0] == "up with monitoring"
+
+
+def test_addresses_of_the_pages_are_shown(system: System) -> None:
+    system.lines = [replace(RUNNING, name="home-page", port=8441)]
+    for command in (("up", "--no-registers"), ("status",)):
+        assert "home page: http://127.0.0.1:8441/" in run(*command)
+
+
 def test_down_removes_or_keeps_the_data(system: System) -> None:
     run("down")
     run("down", "--keep-data")
@@ -104,9 +116,9 @@ def test_down_removes_or_keeps_the_data(system: System) -> None:
 
 
 def test_status_fails_when_a_process_does_not_run(system: System) -> None:
-    assert "forward           running          7       3 s     9 MB     11" in run("status")
+    assert "forward               running          7       3 s     9 MB     11" in run("status")
     system.lines.append(STOPPED)
-    assert "pulse             stopped          -         -        -     12" in run("status", code=1)
+    assert "pulse                 stopped          -         -        -     12" in run("status", code=1)
     assert [line["state"] for line in json.loads(run("status", "--json", code=1))] == ["running", "stopped"]
 
 

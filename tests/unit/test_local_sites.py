@@ -14,6 +14,7 @@ from data_embassy.keys import load_embassy_keys, load_home_keys
 from deploy.local import layout as layouts
 from deploy.local.layout import Layout, load_layout, make_layout
 from deploy.local.machine import LocalError
+from deploy.local.processes import PAGES, listening, of_site, page_address, run_command
 from deploy.local.sites import write_contracts, write_sites
 from deploy.local.trust import ensure_keys
 
@@ -145,3 +146,14 @@ def test_a_long_path_gets_a_short_socket(tmp_path):
     assert deep.socket("supervisor").parent.is_dir()
     layouts.remove(deep.folder)
     assert not deep.socket("supervisor").parent.exists()
+
+
+def test_pages_run_at_their_sites_once_they_are_asked_for(made):
+    """Then at every later start, as processes of their site, at the port of its configuration."""
+    assert not set(PAGES) & set(listening(made))
+    again = make_layout(make_layout(made.folder, has_pages=True).folder)
+    for name, site in PAGES.items():
+        assert load_site(made.site(site)).page.port == listening(again)[name] != 0
+        assert name in of_site(site, again)
+        assert run_command(again, site, "page")[1:] == ["--site", str(again.site(site)), "run", "page"]
+        assert page_address(again, site) == f"http://127.0.0.1:{listening(again)[name]}/"
