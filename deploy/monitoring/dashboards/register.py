@@ -76,7 +76,7 @@ _BACKLOG = Row(
         ),
         line(
             "Transactions", "Source transactions that wait, an estimate.", "short",
-            f"max by (register) (embassy_backlog_transactions{{{ONE}}})", width=8,
+            f"max by (register) (embassy_backlog_transactions{{{ONE}}})", width=8, sites=EMBASSY,
         ),
         line(
             "Log kept for the slot", "WAL that the register's server keeps.", "bytes",
