@@ -45,7 +45,7 @@ _log = log.get("receive")
 class Owner(Protocol):
     """The worker, as it hears of what is done."""
 
-    def committed(self, position: StandbyPosition, passed: Passed | None) -> None: ...  # noqa: D102
+    def committed(self, position: StandbyPosition, passed: Passed | None, mended: int) -> None: ...  # noqa: D102
 
     def generation_began(self, generation: GenerationBegan) -> None: ...  # noqa: D102
 
@@ -159,7 +159,7 @@ class Following:
             match item:
                 case Ready():
                     if writer.write(item):
-                        self._owner.committed(writer.position, item.passed)
+                        self._owner.committed(writer.position, item.passed, writer.mended)
                 case Began():
                     self._owner.generation_began(item.generation)
                 case Halt():

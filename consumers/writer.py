@@ -34,6 +34,9 @@ class GroupWriter:
         self._register = register
         self._schemas: list[ChangeSchema] = []
         self._rows = (0, 0, 0)
+        self._mended = 0
+        self.mended = 0
+        """Parts of rows that were sent again and are committed."""
 
     def write(self, ready: Ready) -> bool:
         """Apply a group; True when it was committed, False while its last transaction goes on."""
@@ -50,6 +53,7 @@ class GroupWriter:
         applied = self._apply(ready.decoded)
         if ready.decoded.repairs:
             mend(self._connection, [one.row for one in ready.decoded.repairs])
+            self._mended += len(ready.decoded.repairs)
         failpoint.hit("after_apply")
         counts = (applied.inserted, applied.updated, applied.deleted)
         self._rows = (self._rows[0] + counts[0], self._rows[1] + counts[1], self._rows[2] + counts[2])
@@ -95,6 +99,7 @@ class GroupWriter:
         self._connection.commit()
         failpoint.hit("after_commit")
         self.position = new
+        self.mended += self._mended
         self._count(old, new)
         self._forget()
 
@@ -102,6 +107,7 @@ class GroupWriter:
         self.is_inside_transaction = False
         self._schemas = []
         self._rows = (0, 0, 0)
+        self._mended = 0
 
     def _count(self, old: StandbyPosition, new: StandbyPosition) -> None:
         name = self._register

@@ -25,7 +25,7 @@ from data_embassy.errors import TransportError
 
 WRITE_SECONDS: Final = 5.0
 THIN_WRITES: Final = 120
-REPORTS_WRITES: Final = 6
+REPORTS_WRITES: Final = 2
 ENTRIES_MAX: Final = 50_000
 """Waiting to be written: more than an hour of 60 registers."""
 LOOKS_MAX: Final = 3600

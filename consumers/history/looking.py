@@ -59,7 +59,11 @@ def _watched(site: Site, receiver: RegisterReceiver, now: Callable[[], dt.dateti
         backlog_envelopes=figures.backlog_envelopes,
         objective_seconds=receiver.register.terms.rpo_seconds,
     )
-    return Watched(look=look, pause=None if pause is None else pause.reason or "no reason was given")
+    return Watched(
+        look=look,
+        pause=None if pause is None else pause.reason or "no reason was given",
+        mended=0 if receiver.live is None else receiver.live.mended,
+    )
 
 
 class Verifications:

@@ -23,6 +23,8 @@ class Watched:
     look: Look
     pause: str | None = None
     """Why it is paused."""
+    mended: int = 0
+    """Parts of rows that home sent again and that were applied; may begin at 0 again."""
 
 
 class Notes:
@@ -43,6 +45,7 @@ class Notes:
         self._pause = pause
         self._looks = 0
         self._reason = ""
+        self._mended: int | None = None
         self._part: list[Entry] = []
         self._entries: list[Entry] = []
         self._happenings: dict[object, Happening] = {}
@@ -63,6 +66,7 @@ class Notes:
                 self._reason = outage.text
                 self._note(self._of_outage(outage))
         self._heed_pause(watched)
+        self._heed_repair(watched)
 
     def tear_off(self, *, is_last: bool = False) -> tuple[list[Entry], list[Happening]]:
         """Entries and events since the last call; `is_last` gives also what is not yet a whole entry."""
@@ -93,6 +97,12 @@ class Notes:
             subject=name,
             facts=outage.facts,
         )
+
+    def _heed_repair(self, watched: Watched) -> None:
+        before, self._mended = self._mended, watched.mended
+        if before is not None and watched.mended > before:
+            text = "rows that differed were sent again by home and replaced"
+            self._note(Happening(register=self._register, kind="repair", at=watched.look.at, text=text))
 
     def _heed_pause(self, watched: Watched) -> None:
         if (watched.pause is None) == (self._pause is None):

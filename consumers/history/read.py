@@ -26,8 +26,9 @@ _BOUNDS: Final = (
     " ORDER BY at LIMIT 1), (SELECT at FROM public.lags WHERE register = %(register)s ORDER BY at DESC LIMIT 1)"
 )
 _SUMS: Final = """
-SELECT coalesce(sum(known_seconds * share), 0), coalesce(sum(met_seconds * share), 0) FROM (
-    SELECT known_seconds::float8, met_seconds::float8,
+SELECT coalesce(sum(known_seconds * share), 0), coalesce(sum(met_seconds * share), 0),
+       coalesce(sum(known_seconds * share) FILTER (WHERE objective_seconds IS NULL), 0), max(objective_seconds) FROM (
+    SELECT known_seconds::float8, met_seconds::float8, objective_seconds,
            CASE WHEN begins_at >= %(since)s AND at <= %(until)s THEN 1.0
                 ELSE extract(epoch FROM least(at, %(until)s) - greatest(begins_at, %(since)s))::float8
                      / span_seconds END AS share
@@ -130,6 +131,10 @@ class Totals:
     """When the newest that is known of the register was noted, within the period or not."""
     known_seconds: float
     met_seconds: float
+    free_seconds: float
+    """Of the known seconds those without an objective."""
+    objective_seconds: int | None
+    """The longest lag that was agreed on in this time; None without any."""
     worst: Sample | None
     """Of the longest lag that was seen."""
 
@@ -151,7 +156,7 @@ def totals(control: Control, register: str, *, since: dt.datetime, until: dt.dat
     if begin >= end:
         return None
     arguments = {"register": register, "since": begin, "until": end}
-    known, met = control.connection.execute(_SUMS, arguments).fetchone() or (0.0, 0.0)
+    known, met, free, objective = control.connection.execute(_SUMS, arguments).fetchone() or (0.0, 0.0, 0.0, None)
     row = control.connection.execute(_WORST, arguments).fetchone()
     seconds = (end - begin).total_seconds()
     return Totals(
@@ -161,6 +166,8 @@ def totals(control: Control, register: str, *, since: dt.datetime, until: dt.dat
         # Where two receivers followed each other their last and first looks may overlap.
         known_seconds=min(known, seconds),
         met_seconds=min(met, seconds),
+        free_seconds=min(free, seconds),
+        objective_seconds=objective,
         worst=None if row is None else _sample(row),
     )
 

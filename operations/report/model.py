@@ -73,7 +73,10 @@ class RegisterReport:
     @property
     def missed_seconds(self) -> float:
         """For so long it was certainly, or possibly, further behind than agreed while somebody looked."""
-        return 0.0 if self.totals is None else max(0.0, self.totals.known_seconds - self.totals.met_seconds)
+        totals = self.totals
+        if totals is None or self.objective_seconds is None:
+            return 0.0
+        return max(0.0, totals.known_seconds - totals.free_seconds - totals.met_seconds)
 
     @property
     def unknown_seconds(self) -> float:
@@ -90,7 +93,7 @@ class RegisterReport:
         """Part of the time in which the objective was met."""
         if self.totals is None or self.objective_seconds is None:
             return None
-        return self.totals.met_seconds / self.totals.seconds
+        return (self.totals.met_seconds + self.totals.free_seconds) / self.totals.seconds
 
     @property
     def worst(self) -> Sample | None:
@@ -106,7 +109,9 @@ class RegisterReport:
         for outage in self.outages:
             if outage.since <= worst.at <= outage.until:
                 return outage.event.text
-        return why_of(cause=worst.cause, state=worst.state, hops=worst.hops)
+        # Hops of a change that was not long on its way do not tell why nothing newer came.
+        is_told = worst.lag_seconds is not None and max(worst.hops.values(), default=0.0) >= worst.lag_seconds / 2
+        return why_of(cause=worst.cause, state=worst.state, hops=worst.hops if is_told else {})
 
     def of_kind(self, kind: str) -> list[Event]:
         """Events without duration of one kind."""
@@ -181,6 +186,9 @@ def register_report(
     events: Sequence[Event],
 ) -> RegisterReport:
     """Put together what the history knows of one register."""
+    if totals is not None and totals.objective_seconds is not None:
+        # What was agreed then counts, not what the contract says today.
+        objective_seconds = totals.objective_seconds
     ordered = sorted(events, key=lambda one: one.at)
     outages = _spans(ordered, "outage", period)
     silent = _silence(register, totals, period, outages)

@@ -16,11 +16,11 @@ SHOWN_MAX: Final = 10
 """Of a longer list the longest, or newest, are shown."""
 _NAME_MAX: Final = 28
 _KINDS: Final = {
-    "generation": "a new generation began to load:",
+    "generation": "a new generation:",
     "live": "the standby was replaced:",
     "superseded": "a generation was given up:",
     "replay": "a standby was rebuilt from the lane:",
-    "repair": "rows were sent again:",
+    "repair": "repaired:",
 }
 
 

@@ -44,7 +44,8 @@ _NAME_MAX: Final = 28
 _OTHERS: Final = 48
 """Columns of a row beside the name and the bars."""
 _BARS_WISHED: Final = 12
-_BARS_MAX: Final = 60
+_BARS_MAX: Final = 30
+"""Of ten seconds each, which is what the history of an hour is asked for."""
 _SMALL_SECONDS: Final = 0.05
 _INDENT: Final = "  "
 
@@ -130,10 +131,9 @@ def _slowest(snapshot: Snapshot, width: int) -> Iterator[Text]:
     if not known:
         return
     worst = max(known, key=lambda one: _badness(one, behind(one, snapshot.role).seconds))
-    total = sum(worst.hops.values())
+    total, most = sum(worst.hops.values()), max(worst.hops.values())
     yield Text()
-    yield from _wrapped(f"{worst.register}: where its newest change spent {lag(total)} on its way", width, "dim")
-    most = max(worst.hops.values())
+    yield from _wrapped(f"{worst.register}: its newest change was {_short(total)} on its way", width, "dim")
     room = width - 24
     for hop in HOPS:
         seconds = worst.hops.get(hop)
@@ -141,7 +141,11 @@ def _slowest(snapshot: Snapshot, width: int) -> Iterator[Text]:
             continue
         bar = "━" * (0 if most <= 0 else round(seconds / most * room))
         is_most = seconds == most and seconds > _SMALL_SECONDS
-        yield Text.assemble(f"  {_HOP_WORDS[hop]:<10} {lag(seconds):>8}  ", (bar, "red" if is_most else "cyan"))
+        yield Text.assemble(f"  {_HOP_WORDS[hop]:<10} {_short(seconds):>8}  ", (bar, "red" if is_most else "cyan"))
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else lag(seconds)
 
 
 def _badness(one: RegisterStatus, seconds: float | None) -> float:

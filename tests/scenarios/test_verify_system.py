@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from data_embassy.config import load_site
 from data_embassy.keys import load_embassy_keys, load_home_keys
 from data_embassy.verifications import is_signed, reports
 from tests.support.asking import ask, at_home, verify_again_and_again
-from tests.support.scenario import POPULATION, Registers
+from tests.support.reporting import report
+from tests.support.scenario import POPULATION, Registers, wait_for
 
 TABLE = "population.municipality"
 EDIT = (
@@ -62,6 +64,15 @@ def test_an_edited_row_is_found_by_its_key_and_repaired_under_load(registers: Re
         kept = [document for _, document in reports(site.state, POPULATION)]
         assert all(is_signed(document, signer) for document in kept)
         assert repaired["verification"] in [document["report"] for document in kept]
+    wait_for(lambda: told(registers) == ["NOT EQUAL", "repair", "equal"], lambda: f"{told(registers)}", seconds=30)
+
+
+def told(registers: Registers) -> list[str]:
+    """What the embassy's history says last of verifications and repairs."""
+    _, found = report(registers, dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    events = sorted([*found["verifications"], *found["events"]], key=lambda one: str(one["at"]))
+    words = ["repair" if one["kind"] == "repair" else one["text"].split(" at ")[0] for one in events]
+    return [word for word in words if word in ("equal", "NOT EQUAL", "repair")][-3:]
 
 
 def test_a_register_that_is_paused_at_the_embassy_is_not_called_unequal(registers: Registers):

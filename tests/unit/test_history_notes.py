@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from consumers.history.coverage import Look
@@ -110,3 +111,8 @@ def test_five_looks_become_one_entry():
     entries, _ = notes.tear_off()
     assert [(one.at, one.span_seconds, one.lag_seconds) for one in entries] == [(after(4), 4, 4), (after(9), 5, 9)]
     assert notes.tear_off(is_last=True)[0][0].span_seconds == 1
+
+
+def test_rows_that_were_sent_again_are_a_repair_once():
+    looks = [replace(watched(n, 1.0), mended=mended) for n, mended in enumerate((3, 3, 5, 5, 0, 0, 1))]
+    assert [(one.kind, one.at) for one in noted(looks)] == [("repair", after(2)), ("repair", after(6))]

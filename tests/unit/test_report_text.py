@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,14 +22,20 @@ def utc(moment: str) -> dt.datetime:
     return dt.datetime.fromisoformat(moment).replace(tzinfo=dt.UTC)
 
 
-def totals(*, known: float = SECONDS, met: float = SECONDS, lag: float = 3.2, **bounds: str) -> Totals:
+def totals(
+    *, known: float = SECONDS, met: float = SECONDS, free: float = 0, agreed: int | None = 60, lag: float = 3.2,
+    **bounds: str,
+) -> Totals:  # fmt: skip
     since, until, last = (utc(bounds.get(name, or_else)) for name, or_else in (
         ("since", "2026-10-01"), ("until", "2026-11-01"), ("last", "2026-11-23 12:00"))
     )  # fmt: skip
     worst = Sample(
         at=utc("2026-10-14 03:22:10"), lag_seconds=lag, hops={}, transactions=1, backlog_envelopes=0, state="live"
     )
-    return Totals(since=since, until=until, last=last, known_seconds=known, met_seconds=met, worst=worst)
+    return Totals(
+        since=since, until=until, last=last, known_seconds=known, met_seconds=met, free_seconds=free,
+        objective_seconds=agreed, worst=worst,
+    )  # fmt: skip
 
 
 def event(at: str, kind: str, words: str, ended: str | None = None, **also: Any) -> Event:
@@ -104,7 +111,11 @@ def test_what_is_not_known_is_never_met():
 
 
 def test_without_an_objective_nothing_is_judged():
-    one = report(totals(met=0), event("2026-10-02", "outage", "of before", "2026-10-03"), objective=None)
+    one = report(
+        totals(met=0, free=SECONDS, agreed=None),
+        event("2026-10-02", "outage", "of before", "2026-10-03"),
+        objective=None,
+    )
     assert (one.is_met, one.share, one.outages) == (None, None, ())
     assert "no objective was agreed" in shown(one)
     assert "further behind" not in shown(one)
@@ -174,3 +185,25 @@ def test_lengths_read_well():
     seconds = (0.04, 59.94, 60, 433, 3600, 3661, 86400 * 31, 86400 + 3599)
     words = ("0.0 s", "59.9 s", "1 min", "7 min 13 s", "1 h", "1 h 1 min", "31 d", "1 d")
     assert tuple(length(one) for one in seconds) == words
+
+
+def test_what_was_agreed_then_counts():
+    since_then_free = report(totals(met=SECONDS / 2 - 60, free=SECONDS / 2), objective=None)
+    assert (since_then_free.is_met, since_then_free.missed_seconds, since_then_free.objective_seconds) == (
+        False,
+        60,
+        60,
+    )
+    only_now = report(totals(met=0, free=SECONDS, agreed=None), objective=5)
+    assert (only_now.is_met, only_now.share) == (True, 1)
+
+
+def test_hops_explain_only_a_lag_that_they_add_up_to():
+    slow = totals(lag=50.0)
+    assert slow.worst is not None
+    for seconds, words in (
+        (48.0, "the link was slow or cut (48.0 s"),
+        (0.5, "Longest lag: 50.0 s at 2026-10-14 03:22:10."),
+    ):
+        one = report(replace(slow, worst=replace(slow.worst, hops={"link": seconds})), objective=10)
+        assert words in shown(replace(one, objective_seconds=10))
