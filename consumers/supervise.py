@@ -130,7 +130,8 @@ class RegisterReceiver(threading.Thread):
         live = next((one for one in standbys if one.state == "live"), None)
         candidates, superseded = sort_candidates(live, [one for one in standbys if one.state != "live"])
         for one in superseded:
-            self._drop(control, one)
+            self._end(one.database)
+            drop_superseded(control, one)
         wanted = [one for one in (live, *candidates) if one is not None]
         self._end_unwanted(wanted)
         self._standstills.heed(self._workers, is_asked=self._retry.is_set())
@@ -250,10 +251,6 @@ class RegisterReceiver(threading.Thread):
             self._search.go_on(behind=None)  # The lane may have been made anew: its offsets say nothing any more.
         else:
             self._search.go_on(behind=max((one.begin_lane_offset + 1 for one in standbys), default=None))
-
-    def _drop(self, control: Control, superseded: Standby) -> None:
-        self._end(superseded.database)
-        drop_superseded(control, superseded)
 
     def _clean(self, control: Control) -> None:
         if not self._around.keep_retired:

@@ -176,7 +176,7 @@ class Caretaker:
             low = topic.bounds().low
         is_current = receipt is not None and receipt.incarnation == session.incarnation
         received = receipt.home_offset if receipt is not None and is_current else None
-        before = trim_before(low=low, received=received, kept_from=session.kept_from)
+        before = trim_before(low=low, received=received, kept_from=session.flight.kept_from)
         if before is not None:
             delete_before(self._home, register.changes_topic, before)
             _log.info("home_trimmed", register=register.name, first_kept=before)

@@ -96,7 +96,7 @@ class HomeGauges:
         if heard is not None and heard.hops:
             return {hop: took / _MICROSECONDS for hop, took in heard.hops.items()}
         session = self._sessions().get(name)
-        way = None if session is None else session.newest_way
+        way = None if session is None else session.flight.newest_way
         if way is None:
             return {}
         sent, acknowledged_at = way

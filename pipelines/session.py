@@ -14,7 +14,6 @@ from typing import Final
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, TransportError
-from data_embassy.hops import Sent
 from pipelines.batches import LIMITS, Batch, Collector, Limits
 from pipelines.chunks import Chunk
 from pipelines.excluded import refuse_excluded
@@ -61,7 +60,8 @@ class Session:
         self._collector = Collector(limits)
         self._numbering = Numbering()
         self._changed = asyncio.Event()
-        self._flight = Flight(register, self._changed.set, precedence)
+        self.flight = Flight(register, self._changed.set, precedence)
+        """What was published; other threads read how that goes."""
         self._way: Way | None = None
         self._retry = asyncio.Event()
         self._failure: Exception | None = None
@@ -93,35 +93,15 @@ class Session:
         return self._is_reading and not self._collector.has_room
 
     @property
-    def bytes_per_record(self) -> float | None:
-        """Of its last envelopes, sealed; None before the first."""
-        return self._flight.bytes_per_record
-
-    @property
-    def newest_way(self) -> tuple[Sent, float] | None:
-        """Home's times of the newest acknowledged envelope, and when that was."""
-        return self._flight.newest_way
-
-    @property
     def epoch_use(self) -> tuple[float, float] | None:
         """Age of the data key in use in seconds, and how much of its limits is used; None before the first."""
         sealer = None if self._way is None else self._way.sealer
         return None if sealer is None else sealer.epoch_use
 
     @property
-    def is_held(self) -> bool:
-        """True while registers of higher tiers have the link."""
-        return self._flight.is_held
-
-    @property
     def acknowledged_end(self) -> int | None:
         """First home offset that the embassy has not acknowledged."""
-        return self._flight.acknowledged_end
-
-    @property
-    def kept_from(self) -> int | None:
-        """First home offset that the last envelopes hold, known once enough of them were acknowledged."""
-        return self._flight.kept_from
+        return self.flight.acknowledged_end
 
     @property
     def _is_reading(self) -> bool:
@@ -195,17 +175,17 @@ class Session:
                 except TransportError as error:
                     failures += 1
                     _log.warning("unreachable", register=self.register.name, reason=error.message)
-                    await self._flight.give_up()
+                    await self.flight.give_up()
                     await asyncio.sleep(min(BACKOFF_SECONDS_MAX, 0.25 * 2 ** min(failures, 6)) * self._ports.jitter())
                 except DataEmbassyError as error:
-                    await self._flight.give_up()
+                    await self.flight.give_up()
                     await self._stop(error)
         finally:
             self.state = State.CLOSED
-            await asyncio.shield(self._flight.give_up())
+            await asyncio.shield(self.flight.give_up())
 
     async def _open(self) -> None:
-        await self._flight.give_up()
+        await self.flight.give_up()
         self.state = State.OPENING
         self.reading = object()
         self._collector.clear()
@@ -228,7 +208,7 @@ class Session:
         self._trusted = start.next_offset, start.following
         self.next_offset = start.next_offset
         self.incarnation, self._lane_below, self._refused = start.incarnation, None, None
-        self._flight.open(self._ports.output(), start.next_offset)
+        self.flight.open(self._ports.output(), start.next_offset)
         self._way = Way(around=self, new_sealer=lambda: self._ports.sealer(self.register, start.incarnation))
         await self._ports.seek(start.next_offset)
         self._go_on_reading()
@@ -248,19 +228,19 @@ class Session:
         """The next batch; this is also where failures of the other side surface."""
         while True:
             self._changed.clear()
-            self._flight.settle()
+            self.flight.settle()
             if self._failure is not None:
                 raise self._failure
             if self._seeks_done < self._seeks_wanted:
                 await self._seek()
             was_full = self.is_full
-            free = self._flight.bytes_free(is_waiting=bool(self._collector))
-            batch = self._collector.take(self._flight.load, free)
+            free = self.flight.bytes_free(is_waiting=bool(self._collector))
+            batch = self._collector.take(self.flight.load, free)
             if was_full and self.is_ready:
                 self._ports.became_ready()
             if batch is not None:
                 return batch
-            if self._doubted is not None and not self._collector and not self._flight:
+            if self._doubted is not None and not self._collector and not self.flight:
                 raise LookAgain
             await self._changed.wait()
 
@@ -283,11 +263,11 @@ class Session:
 
     async def publish_epoch(self, envelope: bytes) -> int | None:
         """Publish an epoch envelope and await its lane offset."""
-        return await self._flight.publish_epoch(envelope)
+        return await self.flight.publish_epoch(envelope)
 
     def publish(self, batch: Batch, envelope: bytes) -> None:
         """Publish the envelope of a batch."""
-        self._flight.publish(batch, envelope)
+        self.flight.publish(batch, envelope)
 
     def _fail(self, error: Exception) -> None:
         self._failure = error

@@ -82,9 +82,9 @@ class Teller:
             },
             acknowledged={name: session.acknowledged_end for name, session in sessions.items()},
             states={name: session.state.value for name, session in sessions.items()},
-            held=sorted(name for name, session in sessions.items() if session.is_held),
+            held=sorted(name for name, session in sessions.items() if session.flight.is_held),
             level_in_seconds={name: _rounded(level_in(load, loads.values(), rate)) for name, load in loads.items()},
-            bytes_per_record={name: _rounded(session.bytes_per_record) for name, session in sessions.items()},
+            bytes_per_record={name: _rounded(session.flight.bytes_per_record) for name, session in sessions.items()},
             link_bytes_per_second=_rounded(rate),
         )
         with suppress(OSError):
@@ -94,7 +94,7 @@ class Teller:
 
     def _headroom(self, session: Session, load: Load, retention: Retention, at: float) -> float | None:
         """The oldest record that was not forwarded is younger than the newest that was."""
-        way = session.newest_way
+        way = session.flight.newest_way
         return headroom(
             retention,
             oldest_age=0.0 if not load.waiting_bytes else None if way is None else at - way[0].captured_last / 1e6,
@@ -103,7 +103,7 @@ class Teller:
         )
 
     def _load(self, session: Session, name: str, end: int) -> Load:
-        each = session.bytes_per_record or _BYTES_UNKNOWN
+        each = session.flight.bytes_per_record or _BYTES_UNKNOWN
         done = session.acknowledged_end
         return Load(
             tier=session.register.tier,

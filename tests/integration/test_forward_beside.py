@@ -63,7 +63,8 @@ def test_home_is_trimmed_behind_receipts_and_the_last_envelopes(brokers, kept_fr
         register = site.registers[0]
         site.write(register, 998)
         send_receipt(site, register, 700)
-        session = types.SimpleNamespace(state=State.OPEN, incarnation=1, kept_from=kept_from)
+        flight = types.SimpleNamespace(kept_from=kept_from)
+        session = types.SimpleNamespace(state=State.OPEN, incarnation=1, flight=flight)
         forwarder: Any = types.SimpleNamespace(sessions=lambda: {register: session})
         keys = load_home_keys(site.site.keys)
         caretaker = Caretaker(site.site, keys, forwarder, lambda: False)

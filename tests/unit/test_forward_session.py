@@ -208,8 +208,8 @@ def test_envelopes_say_when_their_records_passed_and_epochs_do_not(world):
     assert second is None  # Records that were read again: which times are whose is not known.
     assert (first.captured_first, first.captured_last) == (1_000, 3_000)
     assert 0 < first.collected <= first.sealed
-    assert session.newest_way is not None
-    assert session.newest_way[0] == first
+    assert session.flight.newest_way is not None
+    assert session.flight.newest_way[0] == first
     assert session.epoch_use == (1.0, 0.25)
 
 

@@ -130,7 +130,10 @@ class World:
             sealed=round((now - 4.5) * 1e6),
         )
         self.session: Any = SimpleNamespace(
-            state=State.OPEN, acknowledged_end=40, newest_way=(sent, now - 4.25), epoch_use=(120.0, 0.5)
+            state=State.OPEN,
+            acknowledged_end=40,
+            flight=SimpleNamespace(newest_way=(sent, now - 4.25)),
+            epoch_use=(120.0, 0.5),
         )
         self.sessions: dict[str, Any] = {"land": self.session}
         self.heard: dict[str, tuple[Heard, float]] = {}
