@@ -105,6 +105,11 @@ def samples(
     return [_sample(row) for row in rows]
 
 
+def registers(control: Control) -> list[str]:
+    """All registers that the history knows."""
+    return [name for (name,) in control.connection.execute("SELECT register FROM public.sampled").fetchall()]
+
+
 def events(
     control: Control, register: str | None, *, since: dt.datetime, until: dt.datetime, limit: int
 ) -> list[Event]:

@@ -84,3 +84,20 @@ def test_a_stop_lasts_until_its_standby_goes_on(control: Control):
     assert stops() == [("RepairRefused", False), ("RepairRefused", True), ("LaneLost", False)]
     control.remove("land", "land_g2")
     assert stops() == [("RepairRefused", False), ("RepairRefused", False), ("LaneLost", False)]
+
+
+def test_a_control_database_of_before_gets_the_history(postgres: PlainPostgres, tmp_path: Path):
+    embassy = new_embassy("127.0.0.1:1", postgres, tmp_path)
+    with closing(Control.open(embassy.postgres, role="test")) as before:
+        before.connection.execute("DROP TABLE public.lag_samples, public.lag_minutes, public.sampled CASCADE")
+        before.connection.execute(
+            "ALTER TABLE public.history DROP COLUMN ended_at, DROP COLUMN subject, DROP COLUMN cause,"
+            " DROP COLUMN remedy, DROP COLUMN facts"
+        )
+        before.connection.execute("DROP INDEX public.history_of_register")
+        before.connection.execute("INSERT INTO public.history (register, event, detail) VALUES ('land', 'live', 'x')")
+    with closing(Control.open(embassy.postgres, role="test")) as after_upgrade:
+        late = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+        (found,) = events(after_upgrade, "land", since=NOON, until=late, limit=10)
+        assert (found.kind, found.text, found.ended_at) == ("live", "x", None)
+        assert samples(after_upgrade, "land", since=NOON, until=late, points_max=4) == []

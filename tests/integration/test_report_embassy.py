@@ -118,3 +118,15 @@ def test_home_has_no_history_to_report(tmp_path: Path):
     )
     with pytest.raises(ConfigError, match="home keeps no history"):
         command(tmp_path, "report", "--last", "1d")
+
+
+def test_a_register_whose_contract_cannot_be_used_is_in_the_report(
+    site: Path, control: Control, capsys: pytest.CaptureFixture[str]
+):
+    HistoryStore(control.connection).write([entry(5 * n, 5) for n in range(1, 13)], [])
+    write_atomically(site / "registers" / "land.toml", "lane = 7")
+    write_atomically(site / "registers" / "court.toml", "lane = 8")
+    assert command(site, "report", "--from", "2026-10-01T12:00", "--to", "2026-10-01T12:01", "--json") == 0
+    found = {one["register"]: one for one in json.loads(capsys.readouterr().out)["registers"]}
+    assert found["land"]["seconds"]["met"] == 60.0
+    assert found["court"]["seconds"] is None

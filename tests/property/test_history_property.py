@@ -3,7 +3,7 @@
 import datetime as dt
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.history.coverage import Coverage, Entry, Look, fold
@@ -27,6 +27,7 @@ def entries(looks: list[Look]) -> list[Entry]:
     return [seen.entry for look in looks if (seen := coverage.take(look)).entry is not None]
 
 
+@settings(max_examples=50)
 @given(STEPS)
 def test_no_moment_is_counted_twice_and_none_is_met_unknown(steps: list[tuple[float, float | None]]):
     found = entries(course(steps))
@@ -36,6 +37,7 @@ def test_no_moment_is_counted_twice_and_none_is_met_unknown(steps: list[tuple[fl
         assert other.begins_at >= one.at - dt.timedelta(microseconds=2)
 
 
+@settings(max_examples=50)
 @given(STEPS)
 def test_what_counts_as_met_was_met_at_both_ends(steps: list[tuple[float, float | None]]):
     looks = course(steps)
@@ -46,6 +48,7 @@ def test_what_counts_as_met_was_met_at_both_ends(steps: list[tuple[float, float 
         assert not (touched and one.met_seconds > 0)
 
 
+@settings(max_examples=50)
 @given(STEPS, st.integers(1, 59))
 def test_thinning_in_parts_is_thinning_at_once(steps: list[tuple[float, float | None]], cut: int):
     found = entries(course(steps))
@@ -58,6 +61,7 @@ def test_thinning_in_parts_is_thinning_at_once(steps: list[tuple[float, float | 
         assert abs(getattr(whole, name) - getattr(twice, name)) < 1e-6
 
 
+@settings(max_examples=50)
 @given(STEPS)
 def test_minutes_keep_sums_and_the_worst(steps: list[tuple[float, float | None]]):
     found = entries(course(steps))
