@@ -22,8 +22,8 @@ from data_embassy.errors import DataEmbassyError
 from data_embassy.kafka import client_settings
 from data_embassy.keys import HomeKeys, load_home_keys
 from data_embassy.postgres import connect
-from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, meets, utc
-from data_embassy.types import Lsn
+from data_embassy.status import Backlog, Part, RegisterStatus, faulty, meets
+from operations.status.heard import age_of, is_recent, is_trusted, lag_of, position_of, runs_out
 from pipelines.logs import LogReader
 from pipelines.memory import Memory, Remembered
 from pipelines.pulse.slot import SlotTold, read_slot
@@ -100,9 +100,10 @@ def _shown(
     slot: SlotTold | None,
 ) -> RegisterStatus:
     heard, position = seen.heard, seen.position
+    lately = told if told is not None and is_recent(told, now) else None
     acknowledged = None if told is None else told.acknowledged.get(register.name)
     records = None if seen.home_end is None or acknowledged is None else max(0, seen.home_end - acknowledged)
-    lag, age = _lag(heard, position, remembered), _age(heard, now, remembered)
+    lag, age = lag_of(heard, position, remembered), age_of(heard, now, remembered)
     # The embassy speaks every few seconds: what it said is taken for the present until it is silent.
     behind = None if lag is None or age is None else lag if age <= SILENT_SECONDS else lag + age
     return RegisterStatus(
@@ -115,23 +116,23 @@ def _shown(
         state="unknown",
         lag_seconds=lag,
         hops={} if heard is None else {hop: took / _MICROSECONDS for hop, took in heard.hops.items()},
-        is_lag_trusted=None if remembered is None else remembered.is_offset_small,
+        is_lag_trusted=is_trusted(heard, remembered),
         clock_offset_seconds=None if remembered is None else remembered.offset_seconds,
         clock_uncertainty_seconds=None if remembered is None else remembered.uncertainty_seconds,
         age_seconds=age,
-        position=None if position is None else _position(position),
+        position=None if position is None else position_of(position),
         backlog=Backlog(
             records=records,
             envelopes=None if heard is None else heard.backlog_envelopes,
             slot_bytes=None if seen.slot is None else seen.slot[1],
-            bytes=None if told is None else told.waiting_bytes.get(register.name),
+            bytes=None if lately is None else lately.waiting_bytes.get(register.name),
             transactions=None if heard is None else heard.backlog_transactions,
         ),
-        runs_out_seconds=_runs_out(register.name, now, told, slot),
+        runs_out_seconds=runs_out(register.name, now, told, slot),
         candidate=None if heard is None or not heard.candidate else _candidate(register.name, heard.candidate),
         notes=seen.notes,
-        is_held=None if told is None else register.name in told.held,
-        level_in_seconds=None if told is None else told.level_in_seconds.get(register.name),
+        is_held=None if lately is None else register.name in lately.held,
+        level_in_seconds=None if lately is None else lately.level_in_seconds.get(register.name),
     )
 
 
@@ -236,7 +237,7 @@ def _forward(site: Site, register: Register, now: dt.datetime, told: Told | None
 
 def _embassy(register: Register, seen: _Seen, now: dt.datetime, remembered: Remembered | None) -> Part:
     heard, name = seen.heard, register.name
-    age = _age(heard, now, remembered)
+    age = age_of(heard, now, remembered)
     if seen.has_gone_back:
         return _stopped("embassy", register, "ReceiptWentBack", causes.what_of("ReceiptWentBack"))
     if heard is None and "link" in " ".join(seen.notes):
@@ -277,41 +278,4 @@ def _candidate(register: str, told: Any) -> Part:
         reason=None if cause is None else causes.what_of(cause),
         remedy=None if cause is None else causes.remedy_of(cause, register=register, site="home"),
         detail={key: told[key] for key in ("generation", "attempt", "rows", "bytes", "tables_done") if key in told},
-    )
-
-
-def _runs_out(register: str, now: dt.datetime, told: Told | None, slot: SlotTold | None) -> dict[str, float]:
-    """What loses data first, as far as home's processes said lately."""
-    found = {}
-    if slot is not None and slot.lost_seconds is not None and now.timestamp() - slot.at <= FORWARDER_SECONDS:
-        found["slot"] = slot.lost_seconds
-    headroom = None if told is None else told.home_headroom_seconds.get(register)
-    if headroom is not None:
-        found["home"] = headroom
-    return found
-
-
-def _lag(heard: Heard | None, position: Receipt | None, remembered: Remembered | None) -> float | None:
-    """As of the newest receipt, as far as the clocks were compared."""
-    correction = 0.0 if remembered is None else remembered.correction_seconds
-    lag = None if heard is None else heard.lag_seconds(position, correction=correction)
-    return None if lag is None else round(lag, 3)
-
-
-def _age(heard: Heard | None, now: dt.datetime, remembered: Remembered | None) -> float | None:
-    """Since the newest receipt was signed, by home's clock as far as the clocks were compared."""
-    if heard is None:
-        return None
-    offset = 0.0 if remembered is None or remembered.offset_seconds is None else remembered.offset_seconds
-    return round(max(0.0, now.timestamp() - (heard.signed_at / _MICROSECONDS - offset)), 1)
-
-
-def _position(position: Receipt) -> Position:
-    return Position(
-        commit_lsn="?" if position.commit_lsn is None else str(Lsn(position.commit_lsn)),
-        source_committed_at=utc(position.source_committed_at),
-        home_offset=position.home_offset,
-        generation=position.generation,
-        attempt=position.attempt,
-        lane_offset=position.lane_offset,
     )

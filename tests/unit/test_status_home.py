@@ -26,9 +26,10 @@ from data_embassy.config import (
     write_atomically,
 )
 from data_embassy.errors import ContractError, TransportError
-from data_embassy.status import RegisterStatus
+from data_embassy.status import HOPS, RegisterStatus
 from operations.status import home
 from pipelines.memory import Memory, Remembered
+from pipelines.pulse.slot import Slot, tell_slot
 from pipelines.receipts import Heard, Receipt
 from pipelines.stops import Stop, StopFiles
 from pipelines.tail import Bounds
@@ -261,7 +262,44 @@ def test_a_forwarder_that_says_nothing_is_down(world: World, at: float | None) -
         world.tells(at)
     found = world.look()
     assert (found.state, found.cause) == ("down", "ForwarderDown")
-    assert found.is_held is (None if at is None else False)
+    assert found.is_held is None
+
+
+def test_what_waits_and_what_runs_out_is_said_while_it_is_of_the_present(world: World) -> None:
+    hops = {hop: 1000 * place for place, hop in enumerate(HOPS)}
+    world.receipts = replace(HEARD, hops=hops, backlog_transactions=12)
+    slot = Slot(is_active=False, retained=4096, safe=10_000, status="extended")
+    tell_slot(world.site.state, NAME, slot, lost_in=600.0, at=NOW.timestamp())
+    words: dict[str, Any] = {
+        "waiting_bytes": {NAME: 900},
+        "home_headroom_seconds": {NAME: 7200.0},
+        "level_in_seconds": {NAME: 3.0},
+    }
+    world.tells(**words)
+    found = world.look()
+    assert list(found.hops.items()) == [(hop, place / 1000) for place, hop in enumerate(HOPS)]
+    assert (found.backlog.bytes, found.backlog.transactions, found.level_in_seconds) == (900, 12, 3.0)
+    assert found.runs_out_seconds == {"slot": 600.0, "home": 7200.0}
+    world.tells(-60.0, **words)
+    tell_slot(world.site.state, NAME, slot, lost_in=600.0, at=NOW.timestamp() - 60)
+    found = world.look()
+    assert (found.backlog.bytes, found.level_in_seconds, found.runs_out_seconds) == (None, None, {})
+
+
+@pytest.mark.parametrize("offset", [-3600, 3600])
+def test_clocks_an_hour_apart_show_the_true_lag_at_home(world: World, offset: int) -> None:
+    world.receipts = replace(HEARD, signed_at=HEARD.signed_at + offset * SECOND)
+    assert world.look().lag_seconds != 0.5
+    world.remembers(correction_seconds=float(offset), offset_seconds=float(offset), is_offset_small=False)
+    found = world.look()
+    assert (found.lag_seconds, found.age_seconds, found.is_lag_trusted) == (0.5, 2.0, False)
+
+
+def test_a_register_whose_clock_is_ahead_is_not_trusted_at_home(world: World) -> None:
+    ahead = 3600 * SECOND
+    world.receipts = replace(HEARD, position=replace(POSITION, pulse_at=(POSITION.pulse_at or 0) + ahead), ahead=ahead)
+    found = world.look()
+    assert (found.lag_seconds, found.is_lag_trusted) == (0.5, False)
 
 
 @pytest.mark.parametrize(("reason", "told"), [(None, "by an operator"), ("works", "works")])
