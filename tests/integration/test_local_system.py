@@ -21,8 +21,9 @@ from data_embassy.postgres import connect
 from deploy.local.layout import load_layout
 from deploy.local.leftovers import is_alive, marked
 from deploy.local.machine import LOOPBACK, LocalError, is_port_free, wait_until
-from deploy.local.processes import CONNECT, SERVICES, broker_answers
+from deploy.local.processes import CONNECT, MONITORING, SERVICES, broker_answers
 from deploy.local.system import LocalSystem
+from tests.support.monitored import alertmanager_there, prometheus_there
 from tests.support.system import local_system
 
 LANE = "lane.00000000000000aa"
@@ -248,6 +249,31 @@ def test_data_outlives_a_killed_supervisor_and_down_leaves_nothing():
         assert not system.folder.exists()
         assert not socket_folder.exists()
         system.down()
+
+
+@prometheus_there
+@alertmanager_there
+def test_monitoring_joins_a_system_that_runs_and_each_site_asks_its_own_only(bare):
+    bare.up(has_roles=False, has_monitoring=True)
+    assert {line.name for line in bare.status() if line.state == "running"} >= set(MONITORING)
+    ports = bare.layout.ports
+    own = {"home": {ports.forward, ports.pulse}, "embassy": {ports.receive}}
+    for site, other in (("home", "embassy"), ("embassy", "home")):
+        url = f"http://{LOOPBACK}:{getattr(ports, f'{site}_prometheus')}/api/v1"
+        # A young Prometheus finds its targets within seconds.
+        wait_until(lambda url=url: asked(url) != set(), seconds=30, what=f"{site} has targets")
+        assert asked(url) >= own[site]
+        assert not asked(url) & (own[other] | {getattr(ports, f"{other}_prometheus")})
+        names = {group["name"] for group in requests.get(f"{url}/rules", timeout=5).json()["data"]["groups"]}
+        assert "embassy-stops" in names
+    bare.kill("home-prometheus")
+    bare.wait_running("home-prometheus")
+
+
+def asked(url: str) -> set[int]:
+    """Ports that this Prometheus asks."""
+    targets = requests.get(f"{url}/targets", timeout=5).json()["data"]["activeTargets"]
+    return {int(one["labels"]["instance"].rpartition(":")[2]) for one in targets}
 
 
 def test_controls_are_private(bare):
