@@ -60,10 +60,11 @@ class Audit:
 
     `positions`: different commits at which every check was evaluated. `interrupted`: rounds that ended without an
     answer, since the server was away, a newer generation took over, or the receiver held a lock for long. `broken`:
-    evaluations that found something; `violations` holds the first of them.
+    evaluations that found something; `violations` holds the first of them. `generation`: of the newest evaluation.
     """
 
     register: str
+    generation: int | None
     evaluations: int
     positions: int
     interrupted: int
@@ -105,6 +106,7 @@ class Auditor:
             raise self._failure
         return Audit(
             register=self.reference.name,
+            generation=None if self._last is None else self._last[0],
             evaluations=self._evaluations,
             positions=len(self._positions),
             interrupted=self._interrupted,
