@@ -87,6 +87,11 @@ def test_what_was_not_known_at_the_end_is_not_made_known_later():
     assert total(covered(look(2, 1), last=last)) == (2, 0, 0)
 
 
+def test_a_stored_lag_that_proved_nothing_proves_nothing_later():
+    last = covered(*(look(second, 1, trusted=False) for second in range(-20, 1)))[-1].entry
+    assert total(covered(look(2, 1), last=last)) == (2, 0, 0)
+
+
 def test_an_entry_of_several_shows_the_worst_of_them():
     looks = (look(0, 1), look(1, 5), look(2, None), look(3, 2))
     whole = fold(one.entry for one in covered(*looks) if one.entry is not None)

@@ -42,6 +42,11 @@ def test_an_outage_begins_when_the_lag_passes_the_objective_and_ends_when_it_is_
     assert (found[0].facts["worst_lag_seconds"], found[0].facts["worst_at"]) == (60, after(59).isoformat())
 
 
+def test_an_outage_begins_between_two_looks():
+    (outage,) = noted(watched(second, 1.6 + second) for second in range(20))
+    assert outage.at == after(8.4)
+
+
 def test_the_hop_of_the_slowest_change_says_where_it_stood_still():
     slow = watched(60, 0.5, hops={"capture": 0.2, "link": 58.0, "apply": 0.1})
     (outage,) = noted([*cut(60)[:-1], slow, watched(61, 0.5, hops={"capture": 0.2, "link": 0.1})])
