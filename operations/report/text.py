@@ -130,9 +130,7 @@ def _register(one: RegisterReport, period: Period) -> Iterator[str]:
     yield from _spans("Stops", one.stops)
     yield from _spans("Pauses", one.pauses)
     yield from _verifications(one.of_kind("verification"))
-    for event in one.others[-SHOWN_MAX:]:
-        if event.kind != "verification":
-            yield from _wrapped(f"{moment(event.at)} {_KINDS.get(event.kind, event.kind)} {event.text}.")
+    yield from _events([event for event in one.others if event.kind != "verification"])
 
 
 def _answer(one: RegisterReport) -> str:
@@ -188,6 +186,13 @@ def _verifications(found: Sequence[Event]) -> Iterator[str]:
     for one in [one for one in found if one.cause is not None][-SHOWN_MAX:]:
         yield from _wrapped(f"{moment(one.at)} {one.text}.", indent="    ")
         yield f"      -> {one.remedy}"
+
+
+def _events(found: Sequence[Event]) -> Iterator[str]:
+    if len(found) > SHOWN_MAX:
+        yield f"  Of {len(found)} other events the newest {SHOWN_MAX} (--json shows all):"
+    for event in found[-SHOWN_MAX:]:
+        yield from _wrapped(f"{moment(event.at)} {_KINDS.get(event.kind, event.kind)} {event.text}.")
 
 
 def _wrapped(line: str, *, indent: str = "  ") -> list[str]:

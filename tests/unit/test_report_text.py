@@ -161,6 +161,15 @@ def test_a_long_list_shows_the_longest():
     assert ("number 20" in words, "number 21" in words) == (False, True)
 
 
+def test_many_verifications_hide_no_other_event():
+    verified = [event(f"2026-10-{day:02d} 04:00", "verification", "equal at 0/1: 3 tables") for day in range(2, 32)]
+    generations = [event(f"2026-10-01 00:{n:02d}", "live", f"generation {n}.1") for n in range(12)]
+    words = shown(report(totals(), *generations, *verified))
+    assert "Verifications: 30; the newest 2026-10-31 04:00:00" in words
+    assert "Of 12 other events the newest 10" in words
+    assert ("generation 1.1" in words, "generation 11.1" in words) == (False, True)
+
+
 def test_json_says_the_same():
     stop = event("2026-10-02", "stop", "records are missing", "2026-10-03", cause="Gapped", remedy="snapshot")
     verified = event("2026-10-04", "verification", "equal", facts={"is_equal": True})
