@@ -7,6 +7,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from dataclasses import astuple
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -261,13 +262,17 @@ def test_monitoring_joins_a_system_that_runs_and_each_site_asks_its_own_only(bar
     for site, other in (("home", "embassy"), ("embassy", "home")):
         url = f"http://{LOOPBACK}:{getattr(ports, f'{site}_prometheus')}/api/v1"
         # A young Prometheus finds its targets within seconds.
-        wait_until(lambda url=url: asked(url) != set(), seconds=30, what=f"{site} has targets")
+        wait_until(partial(has_targets, url), seconds=30, what=f"{site} has targets")
         assert asked(url) >= own[site]
         assert not asked(url) & (own[other] | {getattr(ports, f"{other}_prometheus")})
         names = {group["name"] for group in requests.get(f"{url}/rules", timeout=5).json()["data"]["groups"]}
         assert "embassy-stops" in names
     bare.kill("home-prometheus")
     bare.wait_running("home-prometheus")
+
+
+def has_targets(url: str) -> bool:
+    return asked(url) != set()
 
 
 def asked(url: str) -> set[int]:
