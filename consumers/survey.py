@@ -67,7 +67,8 @@ class Survey(threading.Thread):
         except TransportError:
             self._broker.say(value=False)
             return
-        if time.monotonic() >= self._settings_due:
+        known = self._retentions.get() or {}
+        if time.monotonic() >= self._settings_due or not known.keys() >= set(topics.values()):
             self._settings_due = time.monotonic() + SETTINGS_SECONDS
             self._retentions.say({topics[topic]: one for topic, one in self._admin.retentions(topics).items()})
 

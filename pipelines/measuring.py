@@ -135,7 +135,7 @@ class HomeGauges:
 
 
 class Retentions:
-    """What the home topics keep, asked once a minute. Blocking; one thread."""
+    """What the home topics keep, asked once a minute, and while one is not known. Blocking; one thread."""
 
     def __init__(self, site: Site, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._admin, self._monotonic, self._due = TopicAdmin(site.kafka), monotonic, 0.0
@@ -143,9 +143,9 @@ class Retentions:
 
     def of(self, registers: Iterable[Register]) -> Mapping[str, Retention]:
         """By register, as far as it is known."""
-        if self._monotonic() >= self._due:
+        topics = {register.changes_topic: register.name for register in registers}
+        if self._monotonic() >= self._due or not self._known.keys() >= set(topics.values()):
             self._due = self._monotonic() + SETTINGS_SECONDS
-            topics = {register.changes_topic: register.name for register in registers}
             try:
                 self._known = {topics[topic]: one for topic, one in self._admin.retentions(topics).items()}
             except TransportError:
