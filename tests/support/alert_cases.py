@@ -89,7 +89,10 @@ _LAG = (
     # Half a percent of three days are 1296 seconds.
     Case(alert="ObjectiveBurnsSlowly", site="embassy", fault=ANY_LAG, not_before=900, within=1200, is_slow=True),
     Case(alert="PulseDead", site="home", fault={of("embassy_pulse_beats_total"): BEATS}, not_before=45, within=90),
-    Case(alert="PulseDead", site="home", fault={of("embassy_pulse_beats_total"): Gone()}, within=30),
+    Case(
+        alert="PulseDead", site="home", fault={of("embassy_pulse_beats_total"): Gone()}, within=30,
+        harmless=({of("embassy_pulse_beats_total"): Gone(), of("embassy_state", 'state="empty"'): 1},),
+    ),
     Case(
         alert="PulseSilent", site="embassy", fault={of("embassy_pulse_age_seconds"): Rising(15, -300)},
         not_before=60, within=105,
@@ -209,7 +212,10 @@ _PARTS = (
     _gauge("BrokerDown", "embassy_broker_up", 0, site="embassy", not_before=15, within=45, register=""),
     _gauge("ConnectDown", "embassy_connect_up", 0, not_before=45, within=75, register=""),
     _gauge("CaptureDown", "embassy_connector_running", 0, not_before=45, within=75),
-    _gauge("CaptureDown", "embassy_slot_active", 0, not_before=45, within=75),
+    Case(
+        alert="CaptureDown", site="home", fault={of("embassy_slot_active"): 0}, not_before=45, within=75,
+        harmless=({of("embassy_slot_active"): 0, of("embassy_state", 'state="loading"'): 1},),
+    ),
     Case(
         alert="CaptureRestarts", site="home", fault={of("embassy_connector_restarts_total"): 7}, within=60,
         harmless=({of("embassy_connector_restarts_total"): 4},),

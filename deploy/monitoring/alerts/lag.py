@@ -13,9 +13,11 @@ PULSE_SECONDS_MAX = 3
 BACKLOG_BYTES_MIN = 16 << 20
 CATCHUP_SECONDS_MIN = 60
 
-_EXCUSED = 'unless on (site, register) (max_over_time(embassy_state{{state=~"loading|empty|paused"}}[{window}]) == 1)'
+_WHILE = 'unless on (site, register) (max_over_time(embassy_state{{state=~"{states}"}}[{window}]) == 1)'
+NO_STANDBY_YET = _WHILE.format(states="loading|empty", window="2m")
+_EXCUSED = "loading|empty|paused"
 """While a register has no standby yet, or an operator paused it, others tell; the share counts it all the same."""
-_EXCUSED_NOW = _EXCUSED.format(window="2m")
+_EXCUSED_NOW = _WHILE.format(states=_EXCUSED, window="2m")
 
 
 def lag(settings: Settings) -> Group:
@@ -48,7 +50,7 @@ def _burn(
     )
     return Alert(
         name=name,
-        expr=f"({expr})\n{_EXCUSED.format(window=windows[1])}",
+        expr=f"({expr})\n{_WHILE.format(states=_EXCUSED, window=windows[1])}",
         severity=severity,
         summary="{{ $labels.register }} misses its objective too often",
         description=(
@@ -66,7 +68,8 @@ def _pulse_dead(seconds: int) -> Alert:
         name="PulseDead",
         expr=(
             f"(sum by (site, register) (increase(embassy_pulse_beats_total[{seconds}s])) == 0)\n"
-            "or on (site, register) (embassy:tier unless on (site, register) embassy_pulse_beats_total)"
+            "or on (site, register) (embassy:tier unless on (site, register) embassy_pulse_beats_total\n"
+            f"{NO_STANDBY_YET})"
         ),
         holds="15s",
         severity="page",

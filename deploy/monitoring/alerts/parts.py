@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deploy.monitoring.alerts.lag import NO_STANDBY_YET
 from deploy.monitoring.model import EMBASSY, HOME, Alert, Group
 from deploy.monitoring.recording import ROLES
 
@@ -60,8 +61,9 @@ _CONNECT = Alert(
 _CAPTURE = Alert(
     name="CaptureDown",
     expr=(
-        "max by (site, register) (embassy_connector_running) == 0\n"
-        "or on (site, register) (max by (site, register) (embassy_slot_active) == 0)"
+        "(max by (site, register) (embassy_connector_running) == 0\n"
+        "or on (site, register) (max by (site, register) (embassy_slot_active) == 0))\n"
+        f"{NO_STANDBY_YET}"
     ),
     holds="1m",
     severity="page",
