@@ -46,6 +46,9 @@ class Ports:
     home_alertmanager: int = 0
     embassy_prometheus: int = 0
     embassy_alertmanager: int = 0
+    home_kafka_figures: int = 0
+    home_connect_figures: int = 0
+    embassy_kafka_figures: int = 0
     home_page: int = 0
     embassy_page: int = 0
 

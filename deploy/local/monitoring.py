@@ -6,6 +6,7 @@ from pathlib import Path
 import requests
 
 from deploy.local.debian import MONITORING, how, missing
+from deploy.local.exporter import exporters
 from deploy.local.layout import Layout
 from deploy.local.machine import LOOPBACK, LocalError, checkout
 from deploy.local.supervise import Program
@@ -50,6 +51,7 @@ def write(layout: Layout) -> None:
 def targets(layout: Layout, site: SiteName) -> list[Target]:
     """What a site's Prometheus asks: its own processes and what watches them, never the other site's."""
     ports = {role: getattr(layout.ports, role) for role in ROLES[site]}
+    ports |= {job: exporter.port for job, exporter in exporters(layout, site).items()}
     ports |= {name: _port(layout, site, name) for name in ("prometheus", "alertmanager")}
     return [Target(job=job, address=f"{LOOPBACK}:{port}") for job, port in ports.items()]
 

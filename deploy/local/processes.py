@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from data_embassy.config import Broker, load_site
 from data_embassy.kafka import client_settings
 from deploy.local import apart, broker, monitoring, postgres, services
+from deploy.local.exporter import exporters, watched
 from deploy.local.jars import JarPaths
 from deploy.local.layout import Layout
 from deploy.local.link import LinkControl
@@ -75,19 +76,21 @@ def processes(layout: Layout, jars: JarPaths, heaps: Heaps) -> dict[str, Process
         program = Program(name=name, command=commands[name], signal="INT", stop_seconds=30)
         made[name] = Process(program=program, port=server.port, is_ready=partial(postgres.is_ready, server))
     for site, each in brokers.items():
-        program = Program(name=f"{site}-kafka", command=broker.start_command(each, jars), stop_seconds=30)
+        command = watched(broker.start_command(each, jars), exporters(layout, site).get("kafka"))
+        program = Program(name=f"{site}-kafka", command=command, stop_seconds=30)
         made[program.name] = Process(program=program, port=each.port, is_ready=partial(broker_answers, layout, site))
     made["link"] = Process(program=_link(layout), port=ports.link, is_ready=partial(_link_answers, layout))
-    program = Program(name=CONNECT, command=services.connect_command(layout, jars, heaps), stop_seconds=20)
+    command = watched(services.connect_command(layout, jars, heaps), exporters(layout, "home").get("connect"))
+    program = Program(name=CONNECT, command=command, stop_seconds=20)
     made[CONNECT] = Process(program=program, port=ports.connect, is_ready=partial(_connect_answers, ports.connect))
     for role in ROLES:
         port = getattr(ports, role)
         program = Program(name=role, command=run_command(layout, SITE_OF_ROLE[role], role))
-        made[role] = Process(program=program, port=port, is_ready=partial(_answers_at, port, "/metrics"))
+        made[role] = Process(program=program, port=port, is_ready=partial(answers_at, port, "/metrics"))
     for name, site in PAGES.items() if layout.has_pages else ():
         port = getattr(ports, f"{site}_page")
         program = Program(name=name, command=run_command(layout, site, "page"))
-        made[name] = Process(program=program, port=port, is_ready=partial(_answers_at, port, "/healthz"))
+        made[name] = Process(program=program, port=port, is_ready=partial(answers_at, port, "/healthz"))
     for name, (program, port) in (monitoring.programs(layout) if layout.has_monitoring else {}).items():
         made[name] = Process(program=program, port=port, is_ready=monitoring.readiness(port))
     return {name: _at_its_site(layout, process) for name, process in made.items()}
@@ -137,7 +140,8 @@ def _connect_answers(port: int) -> bool:
         return False
 
 
-def _answers_at(port: int, path: str) -> bool:
+def answers_at(port: int, path: str) -> bool:
+    """True when a process answers at this port with what is there."""
     try:
         return requests.get(f"http://{LOOPBACK}:{port}{path}", timeout=5).ok
     except requests.RequestException:

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import TypedDict
 
 from deploy.local import broker, leftovers, monitoring, postgres, registers, services, sites
+from deploy.local.exporter import fetch_agent
 from deploy.local.jars import JarPaths, exclusive, jar_paths, locks_folder, silent
 from deploy.local.layout import Layout, default_folder, load_layout, make_layout, remove
 from deploy.local.link import LinkControl
@@ -143,6 +144,7 @@ class LocalSystem:
         """Make clusters, brokers' storage and the plugin folder, side by side."""
         self.say("preparing both sites")
         if layout.has_monitoring:
+            fetch_agent(self.say)
             monitoring.write(layout)
         servers = (services.home_postgres(layout), services.embassy_postgres(layout))
         brokers = (services.home_broker(layout, self._heaps), services.embassy_broker(layout, self._heaps))

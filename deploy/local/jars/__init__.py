@@ -55,16 +55,20 @@ def silent(_line: str) -> None:
 
 def jars(progress: Callable[[str], None] = silent) -> JarPaths:
     """Return the jars, fetching them first if they are missing. Raises LocalError when Maven fails."""
-    folder, paths = cache_folder(), jar_paths()
-    wanted = hashlib.sha256(POM.read_bytes()).hexdigest()
+    fetched(POM, cache_folder(), "Kafka, Kafka Connect and Debezium", progress)
+    return jar_paths()
+
+
+def fetched(pom: Path, folder: Path, what: str, progress: Callable[[str], None] = silent) -> None:
+    """Let a folder hold what a pom.xml names, fetched by Maven if it is missing. Raises LocalError."""
+    wanted = hashlib.sha256(pom.read_bytes()).hexdigest()
     if _version(folder) == wanted:
-        return paths
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(locks_folder() / "jars.lock"):
+    with exclusive(locks_folder() / f"{folder.name}.lock"):
         if _version(folder) != wanted:
-            progress("fetching Kafka, Kafka Connect and Debezium (once per checkout)")
-            _fetch(folder, wanted)
-    return paths
+            progress(f"fetching {what} (once per checkout)")
+            _fetch(pom, folder, wanted)
 
 
 def capture_jar(progress: Callable[[str], None] = silent) -> Path:
@@ -120,9 +124,9 @@ def _version(folder: Path) -> str | None:
     return marker.read_text().strip() if marker.exists() else None
 
 
-def _fetch(folder: Path, version: str) -> None:
+def _fetch(pom: Path, folder: Path, version: str) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as work:
-        shutil.copy(POM, work)
+        shutil.copy(pom, work)
         maven([f"-Djars.folder={work}/jars", "package"], cwd=Path(work))
         made = Path(work) / "jars"
         (made / "version").write_text(version + "\n")
