@@ -88,6 +88,7 @@ docs: setup ## regenerate the reference pages that follow from the code
 	@$(BIN)/python -m tests.support.types_page docs/reference/types.md
 	@$(BIN)/python -m tests.support.ddl_page docs/reference/ddl.md
 	@$(BIN)/python -m tests.support.registers_page docs/reference/registers.md
+	@$(BIN)/python -m tests.support.alerts_page docs/reference/alerts.md
 
 .PHONY: clean
 clean: down ## remove the environment, jars and build products
