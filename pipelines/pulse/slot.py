@@ -14,7 +14,7 @@ from data_embassy.config import write_hint
 
 WINDOW_SECONDS: Final = 180.0
 """Over which the growth of a slot is measured."""
-_LEAST_SECONDS: Final = 10.0
+LEAST_SECONDS: Final = 10.0
 """Over less, nothing is said of growth."""
 
 
@@ -57,7 +57,7 @@ class Growth:
         if slot.safe_bytes in (0.0, math.inf):
             return slot.safe_bytes
         (first, low), (last, high) = self._seen[0], self._seen[-1]
-        if last - first < _LEAST_SECONDS or high <= low:
+        if last - first < LEAST_SECONDS or high <= low:
             return math.inf
         return slot.safe_bytes * (last - first) / (high - low)
 
