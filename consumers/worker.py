@@ -90,7 +90,7 @@ class StandbyWorker(threading.Thread):
         """What the newest pulse showed that was applied here."""
         self._slowest = Measured()
         self.mended = 0
-        """Parts of rows that were sent again and were applied over the present connection."""
+        """Parts of rows that were sent again and were applied by this worker."""
         self.began: queue.SimpleQueue[GenerationBegan] = queue.SimpleQueue()
         self.lane_end: int | None = None
         self.envelope_bytes: float | None = None
@@ -270,7 +270,7 @@ class StandbyWorker(threading.Thread):
 
     def committed(self, position: StandbyPosition, passed: Passed | None, mended: int) -> None:
         """Hear of a commit."""
-        self.mended = mended
+        self.mended += mended
         if self.position is None or position.beat != self.position.beat:
             self._applied_pulse(position, passed, self._services.now())
         self.position = position

@@ -36,7 +36,7 @@ class GroupWriter:
         self._rows = (0, 0, 0)
         self._mended = 0
         self.mended = 0
-        """Parts of rows that were sent again and are committed."""
+        """Parts of rows that were sent again in the newest commit."""
 
     def write(self, ready: Ready) -> bool:
         """Apply a group; True when it was committed, False while its last transaction goes on."""
@@ -99,7 +99,7 @@ class GroupWriter:
         self._connection.commit()
         failpoint.hit("after_commit")
         self.position = new
-        self.mended += self._mended
+        self.mended = self._mended
         self._count(old, new)
         self._forget()
 
