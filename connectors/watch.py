@@ -70,6 +70,8 @@ class Watcher:
         self._known = {name: read_health(folder, name) or Health() for name in registers}
         self._pauses = dict.fromkeys(self._known, PAUSE_SECONDS_MIN)
         self._restart_at: dict[str, float] = {}
+        self._shown: dict[str, str | None] = {}
+        """The cause of each register's stop that the metrics show."""
 
     def keep(self, registers: Iterable[str]) -> None:
         """Watch these from now on, and no others."""
@@ -106,19 +108,24 @@ class Watcher:
             if not is_news and now - health.changed_at > SETTLED_SECONDS:
                 self._pauses[register] = PAUSE_SECONDS_MIN
         if not is_news:
+            self._show_stop(register, health.cause_class)  # It may be an earlier process's.
             return
         if status.state != health.state:
             health.state, health.changed_at = status.state, now
         if status.cause is not None:
             health.cause, health.cause_at = status.cause, now
-        stopped_by = health.cause_class
         _explain(health, register, status, now)
-        if stopped_by is not None and stopped_by != health.cause_class:
-            metrics.STOPPED.labels(register, stopped_by).set(0)
-        if health.cause_class is not None:
-            metrics.STOPPED.labels(register, health.cause_class).set(1)
+        self._show_stop(register, health.cause_class)
         _LOG.info("connector", register=register, state=status.state, cause=status.cause)
         _write_health(self._folder, register, health)
+
+    def _show_stop(self, register: str, cause: str | None) -> None:
+        shown = self._shown.get(register)
+        if shown is not None and shown != cause:
+            metrics.STOPPED.labels(register, shown).set(0)
+        if cause is not None:
+            metrics.STOPPED.labels(register, cause).set(1)
+        self._shown[register] = cause
 
     def _restart(self, register: str) -> None:
         now = self._clock()

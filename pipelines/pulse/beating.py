@@ -147,6 +147,8 @@ class Beating:
             # A new generation begins: what the former one stopped for is over, or is found again.
             self._stops.clear(self._register.name)
             metrics.STOPPED.labels(self._register.name, stop.cause).set(0)
+        elif stop is not None:
+            metrics.STOPPED.labels(self._register.name, stop.cause).set(1)  # Of an earlier process, perhaps.
         fault = judge(known, look)
         if fault is None:
             self._memory.keep(learn(known, look))

@@ -20,7 +20,7 @@ UNITS_NOT_BASE = re.compile(r"_(ms|millis\w*|micros\w*|minutes|hours|days|kb|mb|
 REGISTER = {"name", "register", "self._register", "self._register.name", "self.register.name", "stop.register"}
 """What stands for a register's name where a metric is set."""
 FREE = {
-    "cause": {"cause", "stop.cause", "stopped_by", "health.cause_class", "'ContractError'", "*labels"},
+    "cause": {"cause", "stop.cause", "shown", "'ContractError'", "*labels"},
     "reason": {"str(getattr(error, 'reason', 'other'))"},
     "hop": {"hop"},
     "state": {"state", "one"},

@@ -4,9 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from connectors.client import ConnectorStatus
 from connectors.watch import PAUSE_SECONDS_MAX, RUNS_SECONDS, SETTLED_SECONDS, Watcher, read_health
+from data_embassy import metrics
 from data_embassy.errors import TransportError
 
 RUNNING = ConnectorStatus(state="RUNNING")
@@ -121,6 +123,30 @@ def test_a_silent_connect_is_noted_and_waited_for(watcher: Watcher, connect: Con
     health = read_health(tmp_path, "population")
     assert health is not None
     assert (health.state, health.cause) == ("UNREACHABLE", "Kafka Connect does not answer")
+
+
+def test_metrics_show_a_silent_connect_and_why_a_task_stands_still(
+    connect: Connect, clock: Clock, tmp_path: Path
+) -> None:
+    def shown(name: str, **labels: str) -> float | None:
+        return REGISTRY.get_sample_value(f"embassy_{name}", labels)
+
+    stopped = {"register": "measured", "cause": "SlotMissing"}
+    connect.answer = FAILED
+    for _ in range(2):  # The second process finds what the first one wrote.
+        watcher = Watcher(["measured"], connect, tmp_path, clock=clock)
+        watcher.step()
+        assert (shown("connect_up"), shown("stopped", **stopped)) == (1, 1)
+        metrics.forget("measured")
+    connect.answer = TransportError("away", remedy="wait")
+    watcher.step()
+    assert (shown("connect_up"), shown("connector_running", register="measured")) == (0, 0)
+    connect.answer = RUNNING
+    watcher.step()
+    clock.now += RUNS_SECONDS + 1
+    watcher.step()
+    assert (shown("connect_up"), shown("stopped", **stopped)) == (1, 0)
+    metrics.forget("measured")
 
 
 def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
