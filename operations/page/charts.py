@@ -5,20 +5,16 @@ Shapes are drawn in a field of WIDTH by HEIGHT that is stretched to its place; a
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
-from typing import Final, TypeVar
+from itertools import pairwise
+from typing import Final
 
 from data_embassy.status import HOPS
+from operations.page.scale import Band, Scale, Values, nice, nice_seconds, pieces, time_words
 from operations.page.snapshot import Past, Sample
-from operations.page.words import UNKNOWN, agreed, amount, clock, lag
+from operations.page.words import UNKNOWN, agreed, amount, lag
 
-T = TypeVar("T")
-WIDTH: Final = 1000
-HEIGHT: Final = 300
 HOP_WORDS: Final = {
     "capture": "capture",
     "home_topic": "home topic",
@@ -29,8 +25,6 @@ HOP_WORDS: Final = {
 }
 _OBJECTIVE_AT: Final = 2 / 3
 """Where a meter's mark stands, so that what is too much has its place as well."""
-_GAP_PARTS: Final = 40
-"""A hole longer than this part of the span is shown as one."""
 _TABLE_ROWS: Final = 12
 SPARK_POINTS_MIN: Final = 4
 
@@ -59,15 +53,6 @@ class Shape:
     name: str
     words: str
     path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
-    """A time in which the register was not live."""
-
-    x: float
-    width: float
-    tone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +91,9 @@ def spark(trend: Sequence[float | None]) -> Spark | None:
     if len(known) < SPARK_POINTS_MIN:
         return None
     top, step = max(*known, 1.0), 100 / (len(trend) - 1)
-    pieces = _pieces([(index * step, value) for index, value in enumerate(trend)], lambda one: one[1] is not None)
+    runs = pieces([(index * step, value) for index, value in enumerate(trend)], lambda one: one[1] is not None)
     points = tuple(
-        " ".join(f"{x:.1f},{19 - 18 * (y or 0) / top:.1f}" for x, y in piece) for piece in pieces if len(piece) > 1
+        " ".join(f"{x:.1f},{19 - 18 * (y or 0) / top:.1f}" for x, y in piece) for piece in runs if len(piece) > 1
     )
     half = len(known) // 2
     before, after = max(known[:half]), max(known[half:])
@@ -119,11 +104,11 @@ def spark(trend: Sequence[float | None]) -> Spark | None:
 def lag_chart(past: Past, objective: int | None) -> Chart:
     """Lag over time, and by hop where that is known: areas upon each other, the lag itself as a line above them."""
     lags = [one.lag_seconds for one in past.samples if one.lag_seconds is not None]
-    top = nice(max([*lags, 0.001]))
+    top = nice_seconds(max([*lags, 0.001]))
     shown = objective is not None and objective <= 4 * top
     if shown and objective is not None:
-        top = max(top, nice(objective * 1.01))
-    scale = _Scale(past, top)
+        top = max(top, nice_seconds(objective * 1.01))
+    scale = Scale(past, top)
     hops = [name for name in HOPS if any(name in one.hops for one in past.samples)]
     levels = _stacked(past.samples, hops)
     shapes = [
@@ -144,7 +129,7 @@ def lag_chart(past: Past, objective: int | None) -> Chart:
         head=("Time (UTC)", "Lag", *(HOP_WORDS[name] for name in hops), "State"),
         rows=tuple(
             (
-                _time(past, one.at),
+                time_words(past, one.at),
                 _seconds(one.lag_seconds),
                 *(_seconds(one.hops.get(name)) for name in hops),
                 one.state,
@@ -176,7 +161,7 @@ def backlog_chart(past: Past) -> Chart | None:
 def _plain_chart(past: Past, title: str, words: str, values: Values) -> Chart:
     """One area."""
     top = nice(max(1.0, *(value for value in values if value is not None)))
-    scale = _Scale(past, top)
+    scale = Scale(past, top)
     path = scale.area([0.0] * len(values), values)
     return Chart(
         title=title,
@@ -188,7 +173,7 @@ def _plain_chart(past: Past, title: str, words: str, values: Values) -> Chart:
         x_labels=scale.x_labels(),
         mark_y=None,
         head=("Time (UTC)", title),
-        rows=tuple((_time(past, past.samples[at].at), amount(values[at])) for at in _few(values)),
+        rows=tuple((time_words(past, past.samples[at].at), amount(values[at])) for at in _few(values)),
     )
 
 
@@ -203,72 +188,6 @@ def rates_of(samples: Sequence[Sample]) -> list[tuple[Sample, float | None]]:
             done = after.transactions - before.transactions
             found.append((after, done / seconds if done >= 0 else None))
     return found
-
-
-def nice(most: float) -> float:
-    """The next of 1, 2, 5, 10 ... above; of seconds, minutes and hours beyond a minute."""
-    for round_number in (60, 90, 120, 300, 450, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400):
-        if 50 < most <= round_number:
-            return float(round_number)
-    power = 10.0 ** math.floor(math.log10(most)) if most > 0 else 1.0
-    return next(step * power for step in (1, 2, 5, 10) if most <= step * power * 1.000001)
-
-
-Values = Sequence[float | None]
-
-
-class _Scale:
-    """Where a past's samples stand in a chart that is so high."""
-
-    def __init__(self, past: Past, top: float) -> None:
-        self._past, self._top = past, top
-        length = (past.until - past.since).total_seconds()
-        self._x = [round(WIDTH * (one.at - past.since).total_seconds() / length, 1) for one in past.samples]
-
-    def y(self, value: float) -> float:
-        return round(HEIGHT * (1 - min(1.0, max(0.0, value / self._top))), 1)
-
-    def line(self, values: Values) -> str:
-        return "".join(
-            "M" + "L".join(f"{self._x[at]} {self.y(values[at] or 0)}" for at in run) for run in self._runs(values)
-        )
-
-    def area(self, low: Values, high: Values) -> str:
-        path = ""
-        for run in self._runs(high):
-            there = [f"{self._x[at]} {self.y(high[at] or 0)}" for at in run]
-            back = [f"{self._x[at]} {self.y(low[at] or 0)}" for at in reversed(run)]
-            path += "M" + "L".join(there + back) + "Z"
-        return path
-
-    def _runs(self, values: Values) -> list[list[int]]:
-        """Indices of what is known, unbroken."""
-        runs: list[list[int]] = []
-        for run in _pieces(range(len(values)), lambda at: values[at] is not None):
-            runs.append(run[:1])
-            for before, after in pairwise(run):
-                if self._x[after] - self._x[before] > WIDTH / _GAP_PARTS:
-                    runs.append([])
-                runs[-1].append(after)
-        return [run for run in runs if len(run) > 1]
-
-    def bands(self) -> Iterable[Band]:
-        """States other than live, each from its first sample until the next state's."""
-        samples, ends = self._past.samples, [*self._x[1:], float(WIDTH)]
-        for state, run in groupby(range(len(samples)), lambda at: samples[at].state):
-            piece = list(run)
-            if state != "live":
-                left = self._x[piece[0]]
-                yield Band(x=left, width=round(ends[piece[-1]] - left, 1), tone=state)
-
-    def x_labels(self) -> tuple[str, ...]:
-        length = self._past.until - self._past.since
-        return tuple(_time(self._past, self._past.since + length * part / 4) for part in range(5))
-
-
-def _pieces(values: Sequence[T], is_known: Callable[[T], bool]) -> list[list[T]]:
-    """Runs of what is known."""
-    return [list(piece) for known, piece in groupby(values, is_known) if known]
 
 
 def _stacked(samples: Sequence[Sample], hops: Sequence[str]) -> list[list[float | None]]:
@@ -294,13 +213,6 @@ def _seconds(value: float | None) -> str:
     if value == 0:
         return "0"
     return f"{value * 1000:.0f} ms" if value < 0.1 else lag(value).replace(".0 s", " s").replace(" 0 s", "")
-
-
-def _time(past: Past, at: dt.datetime) -> str:
-    length = past.until - past.since
-    if length > dt.timedelta(days=2):
-        return f"{at.astimezone(dt.UTC):%-d %b %H:%M}"
-    return clock(at)[:5]
 
 
 def _lag_words(past: Past, worst: float | None, objective: int | None) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from data_embassy.status import RegisterStatus
 from operations.page.behind import HUSH_SECONDS, behind, hush_seconds
 from operations.page.snapshot import Snapshot
-from operations.page.words import LATE, age, clock, counted, lag, tone_of
+from operations.page.words import LATE, age, clock, lag, tone_of
 
 _ORDER: Final = ("stopped", "down", "unknown", "waiting", LATE, "paused", "loading", "empty")
 _SAID: Final = {
@@ -73,7 +73,8 @@ def _hush(snapshot: Snapshot, quiet: float) -> Headline:
     if snapshot.role == "home":
         below = f"What stands here is what it last said, at {clock(since)} UTC. Either the link is cut or it is dark."
         return Headline(text=text, below=below, tone="unknown")
-    whole = counted(len(snapshot.seen.registers), "standby stands", "standbys stand")
+    many = len(snapshot.seen.registers)
+    whole = "The standby stands" if many == 1 else f"All {_spelt(many)} standbys stand"
     below = f"{whole} as home was at {clock(since)} UTC, complete and ready. Either the link is cut or home is dark."
     return Headline(text=text, below=below, tone=LATE)
 
@@ -94,7 +95,8 @@ def _below(snapshot: Snapshot, said: str) -> str:
     lags = [(known, one.register) for one in found if (known := behind(one, snapshot.role).seconds) is not None]
     if lags:
         worst, name = max(lags)
-        sentences.append(f"Furthest behind is {name}, by {lag(worst)}.")
+        only = f"It is {lag(worst)} behind."
+        sentences.append(only if len(found) == 1 else f"Furthest behind is {name}, by {lag(worst)}.")
     others = [
         f"{sum(1 for one in found if tone_of(one) == tone)} {_ALSO[tone]}"
         for tone in _ORDER

@@ -9,47 +9,26 @@ from typing import Final
 
 from data_embassy import causes
 from data_embassy.status import RegisterStatus
-from operations.page.behind import HUSH_SECONDS, Behind, behind, heard_seconds
+from operations.page.behind import Behind, behind
 from operations.page.charts import Meter, Spark, meter, spark
+from operations.page.facts import Fact, facts
 from operations.page.headline import Headline, headline
 from operations.page.snapshot import Proof, Snapshot
 from operations.page.words import (
-    LATE,
     MEANINGS,
     UNKNOWN,
+    Moment,
     agreed,
     amount,
     counted,
-    day_and_clock,
     lag,
+    moment,
     size,
     tone_of,
 )
 from operations.status.table import duration
 
 WORTH_SAYING_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """A time that the page shows as an age; `at` is seconds since 1970."""
-
-    at: float
-    seconds: float
-    """Its age when the page was made."""
-    words: str
-    """The time itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One of the few facts below the headline."""
-
-    label: str
-    text: str = ""
-    moment: Moment | None = None
-    below: str = ""
-    tone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +56,8 @@ class Row:
     spark: Spark | None
     waits: str
     heard: Moment | None
+    heard_label: str
+    """At home from receipts; at the embassy it is the receiver that is heard."""
     proof: Moment | None
     proof_words: str
     stops: tuple[Stop, ...]
@@ -100,6 +81,7 @@ class Overview:
     shared: tuple[Stop, ...]
     """What keeps every register, said once."""
     tiers: tuple[Tier, ...]
+    heard_label: str
 
 
 def overview(snapshot: Snapshot, now: dt.datetime) -> Overview:
@@ -112,6 +94,7 @@ def overview(snapshot: Snapshot, now: dt.datetime) -> Overview:
         facts=tuple(facts(snapshot, now)),
         shared=tuple(_shared(found)),
         tiers=tuple(tiers),
+        heard_label=heard_label(snapshot),
     )
 
 
@@ -134,8 +117,8 @@ def _shared(found: Sequence[RegisterStatus]) -> Iterator[Stop]:
 def _tier(number: int, found: Sequence[RegisterStatus]) -> str:
     if number == 0:
         return "contracts that cannot be used"
-    many = counted(sum(1 for one in found if one.tier == number), "register")
-    return f"{many}, first on the link" if number == min(one.tier for one in found if one.tier) else many
+    many, tiers = counted(sum(1 for one in found if one.tier == number), "register"), {one.tier for one in found} - {0}
+    return f"{many}, first on the link" if len(tiers) > 1 and number == min(tiers) else many
 
 
 def _rows(snapshot: Snapshot, tier: int, now: dt.datetime) -> tuple[Row, ...]:
@@ -158,6 +141,7 @@ def row(snapshot: Snapshot, one: RegisterStatus, now: dt.datetime) -> Row:
         spark=spark(snapshot.trends.get(one.register, ())),
         waits=waits(one),
         heard=heard(snapshot, one, now),
+        heard_label=heard_label(snapshot),
         proof=moment(proofs[0].finished_at, now) if proofs else None,
         proof_words=proof_words(proofs),
         stops=tuple(stop for stop in stops(one) if stop.title != said),
@@ -182,21 +166,16 @@ def waits(one: RegisterStatus) -> str:
     return amount(waiting) if waiting else "nothing"
 
 
+def heard_label(snapshot: Snapshot) -> str:
+    """As `embassy status` says it."""
+    return "Heard" if snapshot.role == "home" else "Seen"
+
+
 def heard(snapshot: Snapshot, one: RegisterStatus, now: dt.datetime) -> Moment | None:
     """When the newest statement about it was made."""
     if one.age_seconds is None or snapshot.taken_at is None:
         return None
     return moment(snapshot.taken_at - dt.timedelta(seconds=one.age_seconds), now)
-
-
-def moment(at: dt.datetime | str, now: dt.datetime) -> Moment | None:
-    """A time with its age; None for a text that is no time."""
-    if isinstance(at, str):
-        try:
-            at = dt.datetime.fromisoformat(at)
-        except ValueError:
-            return None
-    return Moment(at=round(at.timestamp(), 1), seconds=max(0.0, (now - at).total_seconds()), words=day_and_clock(at))
 
 
 def proof_words(proofs: Sequence[Proof]) -> str:
@@ -237,76 +216,3 @@ def _progress(detail: object) -> str:
     if not isinstance(detail, dict) or detail.get("rows") is None:
         return ""
     return f", {amount(detail['rows'])} rows, {size(detail.get('bytes'))}"
-
-
-def facts(snapshot: Snapshot, now: dt.datetime) -> Iterator[Fact]:
-    """The other site, the clocks, proofs, and what runs out first."""
-    found = snapshot.seen.registers
-    if not found or snapshot.taken_at is None:
-        return
-    yield _other_site(snapshot, now)
-    yield _clocks(found)
-    yield _proofs(snapshot, now)
-    if snapshot.role == "home":
-        yield _link(snapshot)
-    yield from _runs_out(found)
-
-
-def _other_site(snapshot: Snapshot, now: dt.datetime) -> Fact:
-    assert snapshot.taken_at is not None
-    is_home = snapshot.role == "home"
-    label = "Embassy last heard" if is_home else "Home last heard"
-    seconds = heard_seconds(snapshot.seen.registers, snapshot.role, snapshot.taken_at)
-    if seconds is None:
-        return Fact(label=label, text="never yet", tone="unknown")
-    at = snapshot.taken_at - dt.timedelta(seconds=seconds)
-    return Fact(
-        label=label, moment=moment(at, now), tone=LATE if seconds > HUSH_SECONDS else None,
-        below="its newest receipt" if is_home else "its newest pulse or commit",
-    )  # fmt: skip
-
-
-def _clocks(found: Sequence[RegisterStatus]) -> Fact:
-    compared = [each for each in found if each.clock_offset_seconds is not None]
-    one = next((each for each in compared if each.is_lag_trusted is False), compared[0] if compared else None)
-    if one is None or one.clock_offset_seconds is None:
-        return Fact(label="Clocks", text="not yet compared", below="both ways must carry messages first")
-    offset, blur = one.clock_offset_seconds, one.clock_uncertainty_seconds
-    is_off = any(each.is_lag_trusted is False for each in found)
-    below = "set them: lags are not to be trusted" if is_off else "the embassy's minus home's"
-    return Fact(
-        label="Clocks", text=f"{offset:+.2f} s" + ("" if blur is None else f" ± {blur:.2f}"), below=below,
-        tone=LATE if is_off else None,
-    )  # fmt: skip
-
-
-def _proofs(snapshot: Snapshot, now: dt.datetime) -> Fact:
-    newest = {name: proofs[0] for name, proofs in snapshot.seen.proofs.items() if proofs}
-    wrong = [name for name, proof in newest.items() if not proof.is_equal]
-    if wrong:
-        return Fact(label="Proof", text="not equal", below=", ".join(sorted(wrong)), tone="stopped")
-    times = [found for proof in newest.values() if (found := moment(proof.finished_at, now)) is not None]
-    if not times:
-        return Fact(label="Proof", text="none yet", below="embassy register verify NAME, at home")
-    oldest, count, total = max(times, key=lambda one: one.seconds), len(newest), len(snapshot.seen.registers)
-    return Fact(label="Proven equal", moment=oldest, below=f"{count} of {total} registers; the longest ago")
-
-
-def _link(snapshot: Snapshot) -> Fact:
-    if any("link" in note for one in snapshot.seen.registers for note in one.notes):
-        return Fact(label="Link", text="away", below="the embassy's broker does not answer", tone="down")
-    rate = snapshot.seen.link_bytes_per_second
-    held = sum(1 for one in snapshot.seen.registers if one.is_held)
-    below = f"{counted(held, 'register waits', 'registers wait')} for it" if held else "carried lately at its best"
-    return Fact(label="Link", text="answers" if rate is None else f"{size(rate)}/s", below=below)
-
-
-def _runs_out(found: Sequence[RegisterStatus]) -> Iterator[Fact]:
-    first = min(
-        ((seconds, what, one.register) for one in found for what, seconds in one.runs_out_seconds.items()), default=None
-    )
-    if first is not None:
-        seconds, what, name = first
-        words = {"slot": "the slot of", "home": "the home topic of", "lane": "the lane of"}.get(what, what)
-        tone = LATE if seconds < 4 * 3600 else None
-        yield Fact(label="Runs out first", text=f"in {duration(seconds)}", below=f"{words} {name}", tone=tone)

@@ -10,9 +10,9 @@ from data_embassy import causes
 from data_embassy.status import HOPS, Part, RegisterStatus
 from operations.page.behind import behind
 from operations.page.charts import HOP_WORDS, Chart, backlog_chart, lag_chart, rate_chart, rates_of
-from operations.page.overview import Moment, Stop, behind_words, heard, sentence, stops, waits
+from operations.page.overview import Stop, behind_words, heard, heard_label, sentence, stops, waits
 from operations.page.snapshot import SPANS, Event, Key, Past, Proof, Snapshot, Span
-from operations.page.words import MEANINGS, UNKNOWN, agreed, amount, day_and_clock, size, tone_of
+from operations.page.words import MEANINGS, UNKNOWN, Moment, agreed, amount, day_and_clock, size, tone_of
 from operations.status.table import duration
 
 RATE_SAMPLES = 6
@@ -64,6 +64,7 @@ class RegisterPage:
     lag: str
     objective: str
     heard: Moment | None
+    heard_label: str
     stops: tuple[Stop, ...]
     runbook: str | None
     hops: tuple[Hop, ...]
@@ -97,6 +98,7 @@ def register_page(snapshot: Snapshot, one: RegisterStatus, span: Span, now: dt.d
         objective="no objective agreed" if one.objective_seconds is None
         else f"of {agreed(one.objective_seconds)} agreed",
         heard=heard(snapshot, one, now),
+        heard_label=heard_label(snapshot).lower(),
         stops=tuple(stops(one)),
         runbook=None if known is None else f"docs/runbooks/{known.runbook}.md",
         hops=hops(one),

@@ -11,10 +11,10 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from operations.page.overview import Moment, overview
+from operations.page.overview import overview
 from operations.page.register import register_page
 from operations.page.snapshot import Snapshot, Span
-from operations.page.words import age, ago, day_and_clock
+from operations.page.words import Moment, age, ago, day_and_clock
 
 FOLDER: Final = Path(__file__).parent
 STALE_SECONDS: Final = 5.0

@@ -125,7 +125,9 @@ def _ids(folder: Path) -> _Ids:
             )
             for key in ring.keys
         ),
-        trusts=tuple(f"{bundle.role} {bundle.site}" for bundle in ring.peers),
+        trusts=tuple(
+            bundle.site if bundle.site == bundle.role else f"{bundle.site} ({bundle.role})" for bundle in ring.peers
+        ),
     )
 
 

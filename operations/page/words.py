@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Final
 
 from data_embassy.status import RegisterStatus
@@ -23,6 +24,27 @@ MEANINGS: Final = {
     LATE: "further behind than agreed",
 }
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A time that the page shows as an age; `at` is seconds since 1970."""
+
+    at: float
+    seconds: float
+    """Its age when the page was made."""
+    words: str
+    """The time itself."""
+
+
+def moment(at: dt.datetime | str, now: dt.datetime) -> Moment | None:
+    """A time with its age; None for a text that is no time."""
+    if isinstance(at, str):
+        try:
+            at = dt.datetime.fromisoformat(at)
+        except ValueError:
+            return None
+    return Moment(at=round(at.timestamp(), 1), seconds=max(0.0, (now - at).total_seconds()), words=day_and_clock(at))
 
 
 def tone_of(one: RegisterStatus) -> str:

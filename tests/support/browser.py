@@ -67,10 +67,11 @@ def shoot(page: Page, name: str) -> Path:
     return path
 
 
-def serious(page: Page) -> list[str]:
-    """What axe finds on the page that would keep people from using it."""
+def serious(page: Page, *rules: str) -> list[str]:
+    """What axe finds on the page that would keep people from using it, by all of its rules unless some are named."""
     page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", list(_TAGS))[
+    chosen = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": list(_TAGS)}
+    found = page.evaluate("only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", chosen)[
         "violations"
     ]
     return [
