@@ -12,7 +12,7 @@ from operations.page.behind import behind
 from operations.page.charts import HOP_WORDS, Chart, backlog_chart, lag_chart, rate_chart, rates_of
 from operations.page.overview import Stop, behind_words, heard, heard_label, sentence, stops, waits
 from operations.page.snapshot import SPANS, Event, Key, Past, Proof, Snapshot, Span
-from operations.page.words import MEANINGS, UNKNOWN, Moment, agreed, amount, day_and_clock, size, tone_of
+from operations.page.words import MEANINGS, UNKNOWN, Moment, agreed, amount, counted, day_and_clock, size, tone_of
 from operations.status.table import duration
 
 RATE_SAMPLES = 6
@@ -70,6 +70,7 @@ class RegisterPage:
     hops: tuple[Hop, ...]
     numbers: tuple[Line, ...]
     position: tuple[Line, ...]
+    contract: tuple[Line, ...]
     parts: tuple[Part, ...]
     spans: tuple[Span, ...]
     span: Span
@@ -104,6 +105,7 @@ def register_page(snapshot: Snapshot, one: RegisterStatus, span: Span, now: dt.d
         hops=hops(one),
         numbers=tuple(_numbers(snapshot, one, past)),
         position=tuple(_position(one)),
+        contract=tuple(_contract(one)),
         parts=one.parts,
         spans=tuple(SPANS.values()),
         span=span,
@@ -186,6 +188,17 @@ def _position(one: RegisterStatus) -> Iterator[Line]:
     if at.lane_offset is not None:
         yield Line(label="Lane offset", text=amount(at.lane_offset))
     yield Line(label="Lane", code=one.lane)
+
+
+def _contract(one: RegisterStatus) -> Iterator[Line]:
+    terms = one.terms
+    for label, text in (("Institution", terms.institution), ("Contact", terms.contact)):
+        if text is not None:
+            yield Line(label=label, text=text)
+    if terms.rto_seconds is not None:
+        yield Line(label="Open for work after a decision", text=f"in {agreed(terms.rto_seconds)}")
+    if terms.excluded:
+        yield Line(label="Stay at home by contract", text=counted(len(terms.excluded), "table"))
 
 
 def _happened(event: Event, now: dt.datetime) -> Happened:
