@@ -21,6 +21,10 @@ _PULSE: Final = ("tests/unit/test_receive_parts.py", "tests/unit/test_source_wat
 _OPENING: Final = ("tests/unit/test_forward_opening.py", "tests/property/test_simulation.py")
 _RANGES: Final = ("tests/unit/test_verify_bisect.py", "tests/integration/test_verify_content.py")
 _RECEIPT: Final = ("tests/unit/test_envelope_receipt.py", "tests/vectors")
+_LAG: Final = (
+    "tests/property/test_hops_sum.py", "tests/unit/test_status_clock.py", "tests/unit/test_measure_embassy.py",
+    "tests/unit/test_measure_home.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +197,29 @@ MUTANTS: Final = tuple(
              "    verify_ed25519(public, data[payload_end:], tagged(_LABEL, data[: _PREFIX.size], payload))\n", ""),
             ("a receipt of another lane passes", 'if fields.get("lane") != lane:', "if False:"),
             ("bytes behind a receipt pass", "if len(data) > payload_end + _SIGNATURE_BYTES:", "if False:"),
+        )),
+        ("lag", "data_embassy/clock.py", _LAG, (
+            ("a pulse from the future is a lag of nought", "return None if seconds < -_AHEAD_SECONDS else max(0.0, seconds)",
+             "return max(0.0, seconds)"),
+            ("clocks are corrected the wrong way round", "    return min(max(0.0, least), most)",
+             "    return -min(max(0.0, least), most)"),
+        )),
+        ("lag", "data_embassy/hops.py", _LAG, (
+            ("hops end before home let the envelope go", "    end = max(committed_at - less, passed.sealed, start)",
+             "    end = max(committed_at - less, start)"),
+        )),
+        ("lag", "consumers/figures.py", _LAG, (
+            ("a standing worker's view hides what comes", "    ends = [] if look is None else [look.end]",
+             "    ends: list[int] = []"),
+        )),
+        ("lag", "consumers/course.py", _LAG, (
+            ("a standby that gains nothing will be level", "return lag / gained if gained > _PACE_LEAST else None",
+             "return lag / max(gained, _PACE_LEAST)"),
+        )),
+        ("lag", "data_embassy/gauges.py", _LAG, (
+            ("what is outdated is still known",
+             "return None if said is None or self._monotonic() - said[0] > self._seconds else said[1]",
+             "return None if said is None else said[1]"),
         )),
     )
     for name, old, new in defects
