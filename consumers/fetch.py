@@ -21,13 +21,12 @@ from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse, check_ddl, follow
 from consumers.group import Group
 from consumers.lane import Lane
-from consumers.passage import Arrivals
+from consumers.passage import Arrivals, Way
 from consumers.reader import Batch, Reader
 from consumers.refusals import Gapped, Reordered
 from consumers.transactions import RereadNeeded
 from consumers.verify.hold import Question, asks_to_hold
 from data_embassy.errors import DataEmbassyError, EnvelopeError
-from data_embassy.hops import Passed
 from schemas.records import ChangeSchema
 
 AHEAD_MAX: Final = 2
@@ -46,8 +45,10 @@ class Ready:
     group: Group
     decoded: Decoded
     pulse: Pulse
-    passed: Passed | None = None
+    newest: Way | None = None
     """The newest pulse's way to here."""
+    oldest: Way | None = None
+    """That of the oldest one: it was longer than what came behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,12 +249,15 @@ class Fetcher(threading.Thread):
         if group.discards_open:
             self._pulse = self._pulse_of_whole
         check_ddl(self._pulse, (row.row for row in decoded.ddl))
-        self._pulse = follow(self._pulse, decoded.pulses)
+        oldest = follow(self._pulse, decoded.pulses[:1])
+        self._pulse = follow(oldest, decoded.pulses[1:])
         if group.is_complete:
             self._pulse_of_whole = self._pulse
-        passed = self.arrivals.passed(group, decoded.pulse_place, decoded=time.time_ns() // 1000)
+        ways = self.arrivals.ways(
+            group, decoded.pulse_places, oldest.at, self._pulse.at, decoded=time.time_ns() // 1000
+        )
         group.values = []  # They stand in `decoded` now; what waits in the queue need not hold them twice.
-        self._put(Ready(group=group, decoded=decoded, pulse=self._pulse, passed=passed))
+        self._put(Ready(group=group, decoded=decoded, pulse=self._pulse, oldest=ways[0], newest=ways[1]))
 
     def _last_before_cut(self, decoded: Decoded) -> tuple[int | None, Question | None]:
         """The first frame that has to be the last of its group: one that asks to hold, or that sends rows again."""

@@ -34,7 +34,6 @@ from consumers.writer import GroupWriter
 from data_embassy import failpoint, log, metrics
 from data_embassy.envelope import LaneOpener
 from data_embassy.errors import DataEmbassyError, TransportError
-from data_embassy.hops import Passed
 from data_embassy.postgres import Connection
 from schemas.records import ChangeSchema
 
@@ -45,7 +44,7 @@ _log = log.get("receive")
 class Owner(Protocol):
     """The worker, as it hears of what is done."""
 
-    def committed(self, position: StandbyPosition, passed: Passed | None, mended: int) -> None: ...  # noqa: D102
+    def committed(self, position: StandbyPosition, ready: Ready, mended: int) -> None: ...  # noqa: D102
 
     def generation_began(self, generation: GenerationBegan) -> None: ...  # noqa: D102
 
@@ -159,7 +158,7 @@ class Following:
             match item:
                 case Ready():
                     if writer.write(item):
-                        self._owner.committed(writer.position, item.passed, writer.mended)
+                        self._owner.committed(writer.position, item, writer.mended)
                 case Began():
                     self._owner.generation_began(item.generation)
                 case Halt():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,15 @@ from data_embassy.hops import Passed, Sent
 ENVELOPES_MAX: Final = 1024
 """Of which times are kept until their transactions were handed over; older ones are forgotten."""
 _WEIGHED_ENVELOPES: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One pulse's."""
+
+    pulse_at: int
+    """By the register's clock, microseconds since 1970."""
+    passed: Passed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +62,20 @@ class Arrivals:
         if one is not None and one.sent is not None and count:
             self._envelopes.append((first_offset, first_offset + count - 1, one))
 
+    def ways(
+        self, group: Group, places: Sequence[int], oldest_at: int | None, newest_at: int | None, *, decoded: int
+    ) -> tuple[Way | None, Way | None]:
+        """Of the oldest and the newest of a group's pulses, which stand at `places`."""
+        if not places or oldest_at is None or newest_at is None:
+            return None, None
+        oldest = Way(pulse_at=oldest_at, passed=self.passed(group, places[0], decoded=decoded))
+        return oldest, Way(pulse_at=newest_at, passed=self.passed(group, places[-1], decoded=decoded))
+
     def passed(self, group: Group, place: int | None, *, decoded: int) -> Passed | None:
-        """Of the transaction that holds the group's value at `place`; None where that is not known."""
+        """Of the transaction that holds the group's value at `place`; None where that is not known.
+
+        Places are asked for in order: what lies before one is forgotten.
+        """
         if place is None:
             return None
         frame = bisect_right([frame.first for frame in group.frames], place) - 1

@@ -22,11 +22,12 @@ from consumers.bases import StandbyBases
 from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
 from consumers.faults import fault, refused, unreachable
-from consumers.fetch import Goal
+from consumers.fetch import Goal, Ready
 from consumers.following import Following
 from consumers.lane import KafkaLane
 from consumers.load import Base, LoadProgress, open_generation
 from consumers.loading import Loading
+from consumers.passage import Way
 from consumers.position import StandbyPosition
 from consumers.rebuild import build_base
 from consumers.refusals import REBUILD, StandbyMissing, offset_of, remedy_for
@@ -35,7 +36,7 @@ from consumers.transactions import RereadNeeded
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, EnvelopeError, TransportError
-from data_embassy.hops import Measured, Passed, measure
+from data_embassy.hops import Measured, measure
 from data_embassy.postgres import Connection, connect
 from schemas.records import ORIGIN_SNAPSHOT, RecordKey, decode
 
@@ -268,23 +269,28 @@ class StandbyWorker(threading.Thread):
             autocommit=True,
         )
 
-    def committed(self, position: StandbyPosition, passed: Passed | None, mended: int) -> None:
+    def committed(self, position: StandbyPosition, ready: Ready, mended: int) -> None:
         """Hear of a commit."""
         self.mended += mended
         if self.position is None or position.beat != self.position.beat:
-            self._applied_pulse(position, passed, self._services.now())
+            self._applied_pulse(ready, self._services.now())
         self.position = position
         self.has_advanced = True
         if self._services.receipts is not None:
             self._services.receipts.applied(position, self._services.now())
 
-    def _applied_pulse(self, position: StandbyPosition, passed: Passed | None, now: dt.datetime) -> None:
-        self.pulse_applied_at = time.monotonic()
-        if position.pulse_at is not None:
-            correction = self._services.comparison.correction
-            self.measured = measure(position.pulse_at, passed, standby.microseconds(now), correction=correction)
-            if self.measured.seconds >= self._slowest.seconds:
-                self._slowest = self.measured
+    def _applied_pulse(self, ready: Ready, now: dt.datetime) -> None:
+        self.pulse_applied_at = now.timestamp()
+        self.measured = self._measured(ready.newest, now)
+        slowest = self._measured(ready.oldest, now)
+        if slowest.seconds >= self._slowest.seconds:
+            self._slowest = slowest
+
+    def _measured(self, way: Way | None, now: dt.datetime) -> Measured:
+        if way is None:
+            return Measured()
+        correction = self._services.comparison.correction
+        return measure(way.pulse_at, way.passed, standby.microseconds(now), correction=correction)
 
     def take_slowest(self) -> Measured:
         """Of the pulses applied since the last call, the one that was longest on its way; else the newest."""

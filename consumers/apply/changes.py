@@ -94,8 +94,8 @@ class Decoded:
     ddl: tuple[DdlRow, ...]
     checkpoints: tuple[OwnRow, ...] = ()
     repairs: tuple[OwnRow, ...] = ()
-    pulse_place: int | None = None
-    """Where among the values the newest pulse stands."""
+    pulse_places: tuple[int, ...] = ()
+    """Where among the values they stand."""
 
     @property
     def ends_inside_transaction(self) -> bool:

@@ -72,7 +72,7 @@ class Decoder:
             ddl=_ddl_rows(shapes, frames),
             checkpoints=_inserted(shapes, frames, "checkpoint"),
             repairs=_inserted(shapes, frames, "repair"),
-            pulse_place=max(pulses, default=None),
+            pulse_places=tuple(pulses),
         )
 
     def _decode_shape(self, crc: bytes, places: list[int], bodies: list[bytes]) -> ShapeChanges:

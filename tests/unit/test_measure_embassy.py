@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -18,8 +19,10 @@ from consumers.group import Group
 from consumers.passage import Arrivals, arrival
 from consumers.position import StandbyPosition
 from consumers.receipts import Condition
+from consumers.worker import StandbyWorker
 from data_embassy import metrics
 from data_embassy.clock import Comparison
+from data_embassy.config import Register
 from data_embassy.hops import Measured, Sent
 from data_embassy.retention import Retention
 from data_embassy.status import HOPS, STATES
@@ -206,6 +209,28 @@ def test_a_pulse_passed_when_its_own_envelope_did() -> None:
     assert (passed.captured, passed.collected, passed.sealed) == (1_030_000, 1_100_000, 1_200_000)
     assert (passed.arrived, passed.fetched, passed.decoded) == (1_700_000, 9_000_000, 9_500_000)
     assert 500 < (arrivals.envelope_bytes or 0) < 700
+
+
+def test_the_oldest_pulse_of_a_group_is_the_longest_on_its_way() -> None:
+    arrivals = Arrivals()
+    arrivals.add(0, 10, 500, arrival(replace(SENT, sealed=1_110_000), fetched=9_000_000, empty_at=8_900_000, up=0.5))
+    late = Sent(captured_first=7_920_000, captured_last=7_930_000, collected=7_960_000, sealed=8_000_000)
+    arrivals.add(10, 10, 700, arrival(late, fetched=9_000_000, empty_at=0, up=0.5))
+    oldest, newest = arrivals.ways(group(5, 13, 25), (1, 3), 1_000_000, 7_900_000, decoded=9_500_000)
+    assert oldest is not None
+    assert newest is not None
+    assert (oldest.passed and oldest.passed.sealed, newest.passed and newest.passed.sealed) == (1_110_000, 8_000_000)
+    now = dt.datetime.fromtimestamp(9.6, dt.UTC)
+    services: Any = SimpleNamespace(comparison=Comparison(), receipts=None, now=lambda: now)
+    target: Any = SimpleNamespace(database="a")
+    one: Any = StandbyWorker(
+        register=Register(name="a", lane="b", tier=1, source=None), target=target, services=services
+    )
+    one.committed(position(), SimpleNamespace(oldest=oldest, newest=newest), 0)
+    slowest = one.take_slowest()
+    assert one.measured.seconds < 2
+    assert (max(slowest.hops, key=slowest.hops.get), slowest.seconds) == ("link", pytest.approx(8.6))
+    assert one.take_slowest() == one.measured
 
 
 def test_a_link_that_was_cut_is_not_the_receivers_time() -> None:
