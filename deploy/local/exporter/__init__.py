@@ -30,7 +30,7 @@ class Exporter:
         return f"-javaagent:{agent_jar()}={LOOPBACK}:{self.port}:{self.config}"
 
 
-JOBS = {"home": {"kafka": BROKER}, "embassy": {"kafka": BROKER}}
+JOBS = {"home": {"kafka": BROKER, "connect": CONNECT}, "embassy": {"kafka": BROKER}}
 """Prometheus' job -> what the agent shows there."""
 
 
