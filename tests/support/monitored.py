@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import re
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +21,9 @@ import requests
 
 from data_embassy.metrics import LABELS, Definition, definitions
 from deploy.local import monitoring
+from deploy.local.exporter import BROKER, CONNECT
 from deploy.local.machine import LOOPBACK, free_ports
+from deploy.monitoring.alertmanager import alertmanager_file
 from deploy.monitoring.dashboards import DASHBOARDS
 from deploy.monitoring.files import RULES
 from deploy.monitoring.model import Settings, SiteName
@@ -83,31 +89,79 @@ def prometheus(
         yield Prometheus(f"http://{LOOPBACK}:{port}")
 
 
-def queries(site: SiteName) -> list[tuple[str, str]]:
+def queries(site: SiteName, *, has_java: bool = True) -> list[tuple[str, str]]:
     """Dashboard and panel, and the expression as Grafana would send it, of everything a site's dashboards ask."""
     found = []
     for dashboard in DASHBOARDS:
-        for panel in dashboard.panels(site):
-            for query in panel.queries:
+        for panel in dashboard.panels(site, has_java=has_java):
+            for number, query in enumerate(panel.queries):
                 expr = query.expr.replace("$__rate_interval", "1m").replace("$register", ".+")
-                found.append((f"{dashboard.name}: {panel.title}", expr))
+                found.append((f"{dashboard.name}: {panel.title} {number}:", expr))
     return found
+
+
+def wait_answered(running: Prometheus, site: SiteName, *, seconds: float = 60.0, has_java: bool = True) -> None:
+    """Wait until every query of every dashboard of a site returns data; fails with those that do not."""
+    missing = dict(queries(site, has_java=has_java))
+    deadline = time.monotonic() + seconds
+    while missing := {where: expr for where, expr in missing.items() if not running.ask(expr)}:
+        assert time.monotonic() < deadline, "no data for:\n" + "\n".join(map(" ".join, missing.items()))
+        time.sleep(0.2)
+
+
+@contextmanager
+def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Somebody who is told of alerts: the address for a webhook, and what came so far."""
+    came: list[dict[str, Any]] = []
+
+    def hear(handler: BaseHTTPRequestHandler) -> bytes:
+        came.extend(json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))["alerts"])
+        return b""
+
+    with _serving(hear) as address:
+        yield f"http://{address}/", came
+
+
+@contextmanager
+def alertmanager(folder: Path, *, pages: str | None = None) -> Iterator[str]:
+    """Alertmanager that tells `pages` of pages; yields its address."""
+    (port,) = free_ports(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "alertmanager.yml").write_text(alertmanager_file(pages=pages))
+    with _process(monitoring.alertmanager_command(folder, port), folder / "log", stop=signal.SIGTERM) as process:
+        _wait(process, monitoring.readiness(port), folder / "log")
+        yield f"{LOOPBACK}:{port}"
 
 
 @contextmanager
 def every_metric() -> Iterator[str]:
     """Serves every metric of ours with all its labels for two registers; yields the address."""
-    asked = [0]
+    counter = itertools.count(1)
+
+    def page(_handler: BaseHTTPRequestHandler) -> bytes:
+        count = next(counter)
+        lines = [line for one in definitions() for line in _lines(one, count)]
+        lines += [f"{series} {count}" for series in _of_java()]
+        lines += [f"process_cpu_seconds_total {count}", "process_resident_memory_bytes 1000"]
+        return "\n".join([*lines, ""]).encode()
+
+    with _serving(page) as address:
+        yield address
+
+
+@contextmanager
+def _serving(answer: Callable[[BaseHTTPRequestHandler], bytes]) -> Iterator[str]:
+    """Answers every request with this; yields the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked[0] += 1
-            body = "\n".join(line for one in definitions() for line in _lines(one, asked[0])) + "\n"
-            body += f"process_cpu_seconds_total {asked[0]}\nprocess_resident_memory_bytes 1000\n"
+            body = answer(self)
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
-            self.wfile.write(body.encode())
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 (the library's name)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -121,6 +175,13 @@ def every_metric() -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _of_java() -> list[str]:
+    """What the agent of the JMX exporter shows, by its own files."""
+    named = re.compile(r"^    name: (\w+)\n(?:    labels: \{(\w+): .*\n)?", re.MULTILINE)
+    found = [one for file in (BROKER, CONNECT) for one in named.findall(file.read_text(encoding="utf-8"))]
+    return [f'{name}{{{label}="x"}}' if label else name for name, label in found]
 
 
 def _lines(one: Definition, count: int) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.monitoring.dashboards.model import Dashboard, Row, line, number
+from deploy.monitoring.dashboards.model import Dashboard, Panel, Query, Row, line, number
 from deploy.monitoring.model import EMBASSY, HOME
 
 _RATE = "[$__rate_interval]"
@@ -41,9 +41,32 @@ _TOPICS = Row(
     ),
 )  # fmt: skip
 
+_INSIDE = Row(
+    title="Inside the broker (agent of the JMX exporter)",
+    is_of_java=True,
+    panels=(
+        line("Bytes in", "Appended by producers.", "Bps", f"rate(kafka_broker_bytes_in_total{_RATE})", "in", width=8),
+        line("Bytes out", "Read by consumers.", "Bps", f"rate(kafka_broker_bytes_out_total{_RATE})", "out", width=8),
+        line("Records in", "Appended by producers.", "ops", f"rate(kafka_broker_messages_in_total{_RATE})", "records",
+             width=8),
+        Panel(
+            title="Partitions in trouble", description="0 when all is well.", unit="short", width=8,
+            queries=(
+                Query("kafka_broker_under_replicated_partitions", "under-replicated"),
+                Query("kafka_broker_offline_replicas", "offline replicas"),
+                Query("kafka_broker_offline_partitions", "offline"),
+                Query("kafka_broker_offline_log_folders", "offline folders"),
+            ),
+        ),
+        line("Idle request handlers", "Near 0 the broker is at its limit.", "percentunit",
+             "kafka_broker_request_handlers_idle_ratio", "idle", width=8, worse_below=(0.3, 0.1)),
+        line("Topics", "Bytes on disk.", "bytes", "sum by (topic) (kafka_broker_topic_bytes)", "{{topic}}", width=8),
+    ),
+)  # fmt: skip
+
 BROKERS = Dashboard(
     name="brokers",
     title="Brokers",
     description="This site's broker: whether it answers, what waits in its topics, and how long it may wait.",
-    rows=(_UP, _TOPICS),
+    rows=(_UP, _TOPICS, _INSIDE),
 )

@@ -44,6 +44,8 @@ class Row:
 
     title: str
     panels: tuple[Panel, ...]
+    is_of_java: bool = False
+    """True for what only the agent of the JMX exporter tells; a site may do without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +59,10 @@ class Dashboard:
     has_register: bool = False
     """True when the reader chooses registers."""
 
-    def panels(self, site: SiteName) -> list[Panel]:
+    def panels(self, site: SiteName, *, has_java: bool = True) -> list[Panel]:
         """What a site sees of it."""
-        return [panel for row in self.rows for panel in row.panels if site in panel.sites]
+        rows = [row for row in self.rows if has_java or not row.is_of_java]
+        return [panel for row in rows for panel in row.panels if site in panel.sites]
 
 
 def line(title: str, description: str, unit: str, expr: str, legend: str = "{{register}}", **rest: object) -> Panel:

@@ -84,6 +84,19 @@ _EMBASSY = Row(
              sites=EMBASSY),
     ),
 )  # fmt: skip
+_DEBEZIUM = Row(
+    title="Debezium's own figures (agent of the JMX exporter)",
+    is_of_java=True,
+    panels=(
+        line("Behind the source", "By Debezium; it includes the difference of clocks and stands still while a task "
+             "is dead. Shown beside our own lag, and decides nothing.", "s", "debezium_behind_source_seconds", width=8,
+             sites=HOME),
+        line("Events", "Seen by each task.", "ops", f"rate(debezium_events_total{_RATE})", width=8,
+             sites=HOME),
+        line("Queue", "Share of each task's queue that is full.", "percentunit",
+             "1 - debezium_queue_remaining_events / debezium_queue_capacity_events", width=8, sites=HOME),
+    ),
+)  # fmt: skip
 _PROCESSES = Row(
     title="Processes",
     panels=(
@@ -98,5 +111,5 @@ PIPELINE = Dashboard(
     name="pipeline",
     title="Pipeline",
     description="The way of the changes at this site, station by station, and the processes that move them.",
-    rows=(_PARTS, _HOME, _EMBASSY, _PROCESSES),
+    rows=(_PARTS, _HOME, _EMBASSY, _DEBEZIUM, _PROCESSES),
 )
