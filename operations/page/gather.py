@@ -20,7 +20,7 @@ from operations.page.snapshot import SPANS, Past, Seen, Snapshot, Span, Trouble
 
 LOOK_SECONDS: Final = 1.0
 REST_SECONDS_MAX: Final = 3.0
-"""A slow look is followed by a rest as long as itself, but no longer than this."""
+"""A look is followed by a rest three times as long as itself, so that looking costs little; no longer than this."""
 WANTED_SECONDS: Final = 60.0
 """A chart that nobody asked for in so long is not kept fresh."""
 EVENTS_MAX: Final = 100
@@ -84,7 +84,7 @@ class Gatherer:
             began = time.monotonic()
             self.step()
             took = time.monotonic() - began
-            rest = max(LOOK_SECONDS - took, min(took, REST_SECONDS_MAX))
+            rest = max(LOOK_SECONDS - took, min(3 * took, REST_SECONDS_MAX))
             self._rest_until(time.monotonic() + rest)
 
     def _rest_until(self, deadline: float) -> None:
@@ -96,7 +96,7 @@ class Gatherer:
 
     def step(self) -> None:
         """Look once and publish; also what it could not find out."""
-        began = self._clock()
+        began, started = self._clock(), time.monotonic()
         self._publish(replace(self.snapshot, looking_since=began))
         try:
             seen = self._sight.look()
@@ -114,6 +114,7 @@ class Gatherer:
         self._publish(
             replace(
                 self.snapshot, number=self.snapshot.number + 1, taken_at=began, looking_since=None, seen=seen,
+                took_seconds=time.monotonic() - started,
                 trouble=None, trends=trends, pasts=pasts,
             )
         )  # fmt: skip

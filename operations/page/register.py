@@ -87,6 +87,7 @@ class RegisterPage:
 
 def register_page(snapshot: Snapshot, one: RegisterStatus, span: Span, now: dt.datetime) -> RegisterPage:
     """What the page of a register shows of a snapshot."""
+    known_behind = behind(one, snapshot.role)
     tone, past = tone_of(one), snapshot.pasts.get((one.register, span.name))
     known, proofs = causes.CAUSES.get(one.cause or ""), snapshot.seen.proofs.get(one.register, ())
     return RegisterPage(
@@ -94,8 +95,8 @@ def register_page(snapshot: Snapshot, one: RegisterStatus, span: Span, now: dt.d
         tone=tone,
         state=tone,
         meaning=MEANINGS[tone],
-        lead=lead(one),
-        lag=behind_words(behind(one, snapshot.role)),
+        lead=lead(one, is_old=known_behind.is_bound),
+        lag=behind_words(known_behind),
         objective="no objective agreed" if one.objective_seconds is None
         else f"of {agreed(one.objective_seconds)} agreed",
         heard=heard(snapshot, one, now),
@@ -121,13 +122,14 @@ def register_page(snapshot: Snapshot, one: RegisterStatus, span: Span, now: dt.d
     )  # fmt: skip
 
 
-def lead(one: RegisterStatus) -> str:
-    """One sentence: how far the standby is."""
+def lead(one: RegisterStatus, *, is_old: bool = False) -> str:
+    """One sentence: how far the standby is, or was when it was heard of last."""
     if one.position is None:
         return "There is no standby of it yet." if one.state in ("empty", "loading") else "Its position is not known."
     at = one.position.source_committed_at
     when = "" if at is None else f", made at {day_and_clock(at)}"
-    return f"The standby is the register exactly as it was after commit {one.position.commit_lsn}{when}."
+    verb = "was, when it was last heard of," if is_old else "is"
+    return f"The standby {verb} the register exactly as it was after commit {one.position.commit_lsn}{when}."
 
 
 def hops(one: RegisterStatus) -> tuple[Hop, ...]:

@@ -18,7 +18,7 @@ from operations.page.words import Moment, age, ago, day_and_clock
 
 FOLDER: Final = Path(__file__).parent
 STALE_SECONDS: Final = 5.0
-"""A snapshot older than this is spoken of: it is gathered once a second or so."""
+"""A snapshot older than this, and than two looks take beside, is spoken of: it is gathered once a second or so."""
 Regions = Mapping[str, str]
 """Parts of a page by their names; with another set of names the page's whole frame is told anew."""
 
@@ -102,7 +102,7 @@ class Renderer:
         """About the page's own data, when it is not fresh."""
         old = snapshot.age_seconds(now)
         parts = self._template("notice_parts.html")
-        is_stale = old is None or old > STALE_SECONDS
+        is_stale = old is None or old > STALE_SECONDS + 2 * snapshot.took_seconds
         found: Markup = parts.notice(snapshot, taken(snapshot, now), is_stale, _looking(snapshot, now))
         return found
 

@@ -105,6 +105,8 @@ class Snapshot:
     """When the newest look that found something began; None before the first."""
     looking_since: dt.datetime | None = None
     """When the look began that has not ended yet."""
+    took_seconds: float = 0.0
+    """How long that look took."""
     seen: Seen = Seen(registers=())
     trouble: Trouble | None = None
     """What the newest look ended with, when it found nothing."""
