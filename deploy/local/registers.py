@@ -15,6 +15,8 @@ from deploy.local.services import home_postgres
 from deploy.local.sites import CAPTURE_ROLE, PULSE_ROLE
 
 COMMAND_SECONDS_MAX = 1800
+TRIES = 3
+_UNREACHABLE = 3
 
 
 def databases(layout: Layout) -> dict[str, str]:
@@ -41,12 +43,18 @@ def prepare(layout: Layout, name: str) -> None:
 
 
 def command(layout: Layout, site: str, *arguments: str) -> str:
-    """Run `embassy` at a site; returns its output. Raises LocalError with the last lines."""
-    done = subprocess.run(
-        [*enter_command(layout, site), str(embassy_script()), "--site", str(layout.site(site)), *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        timeout=COMMAND_SECONDS_MAX,
-    )  # fmt: skip
+    """Run `embassy` at a site, again where a service did not answer in time; returns its output.
+
+    Raises LocalError with the last lines.
+    """
+    for _ in range(TRIES):
+        done = subprocess.run(
+            [*enter_command(layout, site), str(embassy_script()), "--site", str(layout.site(site)), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            timeout=COMMAND_SECONDS_MAX,
+        )  # fmt: skip
+        if done.returncode != _UNREACHABLE:
+            break
     if done.returncode != 0:
         raise LocalError(f"embassy {' '.join(arguments)} at {site} failed:\n{done.stdout[-2000:]}", remedy="see above")
     return done.stdout
