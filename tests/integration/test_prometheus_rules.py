@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import signal
 
 import pytest
 import requests
 
 from deploy.local import monitoring
-from deploy.local.machine import LOOPBACK, free_ports, wait_until
-from deploy.monitoring.alertmanager import alertmanager_file
+from deploy.local.machine import wait_until
 from deploy.monitoring.model import BOTH
 from deploy.monitoring.prometheus import Target
-from tests.support.monitored import alertmanager_there, every_metric, prometheus, prometheus_there, queries
-from tests.support.system import _process, _wait
+from tests.support.monitored import (
+    alertmanager,
+    alertmanager_there,
+    every_metric,
+    prometheus,
+    prometheus_there,
+    wait_answered,
+)
 
 
 @prometheus_there
@@ -23,26 +27,14 @@ def test_every_query_of_every_dashboard_returns_data(tmp_path, site):
     with every_metric() as address:
         targets = [Target(job=role, address=address) for role in monitoring.ROLES[site]]
         with prometheus(tmp_path, site, targets) as running:
-            missing: list[str] = []
-
-            def has_all() -> bool:
-                missing[:] = [f"{where}: {expr}" for where, expr in queries(site) if not running.ask(expr)]
-                return not missing
-
-            try:
-                wait_until(has_all, seconds=30, what="every query returns data")
-            except Exception as error:
-                raise AssertionError("no data for:\n" + "\n".join(missing)) from error
+            wait_answered(running, site)
             assert running.broken() == []
 
 
 @alertmanager_there
 def test_what_follows_from_something_else_is_not_told(tmp_path):
-    (port,) = free_ports(1)
-    (tmp_path / "alertmanager.yml").write_text(alertmanager_file())
-    with _process(monitoring.alertmanager_command(tmp_path, port), tmp_path / "log", stop=signal.SIGTERM) as process:
-        _wait(process, monitoring.readiness(port), tmp_path / "log")
-        url = f"http://{LOOPBACK}:{port}/api/v2/alerts"
+    with alertmanager(tmp_path) as address:
+        url = f"http://{address}/api/v2/alerts"
         fired = [
             {"alertname": "RegisterStopped", "register": "land", "severity": "page"},
             {"alertname": "ObjectiveBurnsFast", "register": "land", "severity": "page"},
