@@ -32,9 +32,9 @@ from bench.ten_report import Idle, Line, Result, write
 from bench.versions import machine, revision, versions
 from deploy.local.auditor import Audit, Auditor, auditing, held
 from deploy.local.processes import PROCESSES
-from deploy.local.references import fill_reference
 from deploy.local.system import LocalSystem
 from deploy.registers.catalogue import REGISTERS
+from deploy.registers.court.actions import file_exhibit
 from deploy.registers.workload import Counters
 from tests.support.scenario import Registers, wait_for
 from tests.support.system import local_system
@@ -43,6 +43,8 @@ from tests.support.ten_registers import NAMES, at_work, onboard, verify
 REPORT: Final = Path("docs/reports/ten-registers.md")
 RESULT: Final = Path("artefacts/ten.json")
 LARGEST_BYTES: Final = 20_000_000
+LARGEST_DOCUMENTS: Final = 4
+"""Filed right before the first faults. More of their size come by people's own choice."""
 CUT: Final = "link cut"
 CUTS: Final = (2.0, 8.0, 20.0)
 RATE: Final = 6.0
@@ -69,7 +71,6 @@ def faults(seed: int) -> Iterator[str]:
 def run(system: LocalSystem, result: Result, minutes: float) -> None:
     """Everything, on a system without registers."""
     began = time.monotonic()
-    make_court(system)
     registers = onboard(system, dict.fromkeys(NAMES))
     result.onboard_seconds = time.monotonic() - began
     before, began = totals(registers), time.monotonic()
@@ -79,6 +80,8 @@ def run(system: LocalSystem, result: Result, minutes: float) -> None:
                 if time.monotonic() - began > minutes * 60 and set(PROCESSES) <= set(result.faults):
                     break
                 wait_seen(auditors)
+                if len(result.faults) < LARGEST_DOCUMENTS:
+                    file_largest(system, len(result.faults))
                 strike(system, fault)
                 result.faults.append(fault)
                 result.loads.append(os.getloadavg()[0])
@@ -108,12 +111,18 @@ def run(system: LocalSystem, result: Result, minutes: float) -> None:
     result.idle = idle(registers)
 
 
-def make_court(system: LocalSystem) -> None:
-    """Its documents become as large as the house allows, from now on."""
-    if "court" in REGISTERS:
-        fill_reference(system, "court")
-        with psycopg.connect(system.database_dsn("court")) as connection:
-            connection.execute("UPDATE court.house SET largest_document_bytes = %s", (LARGEST_BYTES,))
+class Largest(Random):
+    """Chooses the largest of what may be."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return max(a, b)
+
+
+def file_largest(system: LocalSystem, seed: int) -> None:
+    """A document as large as one may be comes into the court register."""
+    with psycopg.connect(system.database_dsn("court")) as connection:
+        connection.execute("UPDATE court.house SET largest_document_bytes = %s", (LARGEST_BYTES,))
+        file_exhibit(connection, Largest(seed))
 
 
 def largest(registers: Registers) -> int:

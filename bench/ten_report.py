@@ -162,9 +162,9 @@ Afterwards nobody worked but in the {one.busy} register:
 
 {markdown(columns, rows)}
 
-Slots of one server share one log: what the busy register writes counts against the idle one's slot until that is
-confirmed. The idle register's own beat, once a second, brings that about: its slot keeps no more than the busy one's,
-and its lag is that of a register in which nothing waits.
+Slots of one server share one log: what the busy register writes counts against the idle one's slot until something of
+its own is confirmed. Its beat, once a second, brings that about: both slots keep about what the server writes in a
+second or two, and the idle register's lag is that of one in which nothing waits.
 """
 
 
