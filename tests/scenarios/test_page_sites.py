@@ -34,7 +34,7 @@ def served(system: LocalSystem, site: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/"
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, log.read_text()
+            assert process.wait(30) in (0, -signal.SIGTERM), log.read_text()
 
 
 def heading(page: Page, words: str) -> None:
