@@ -95,4 +95,5 @@ class Arrivals:
             arrived=one.arrived,
             fetched=one.fetched,
             decoded=decoded,
+            captured_by=one.sent.captured_last,
         )

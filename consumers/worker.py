@@ -280,7 +280,7 @@ class StandbyWorker(threading.Thread):
             self._services.receipts.applied(position, self._services.now())
 
     def _applied_pulse(self, ready: Ready, now: dt.datetime) -> None:
-        self.pulse_applied_at = now.timestamp()
+        self.pulse_applied_at = time.monotonic()
         self.measured = self._measured(ready.newest, now)
         slowest = self._measured(ready.oldest, now)
         if slowest.seconds >= self._slowest.seconds:

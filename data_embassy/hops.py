@@ -68,6 +68,8 @@ class Passed:
     """When its envelope could be fetched at the embassy."""
     fetched: int
     decoded: int
+    captured_by: int = 0
+    """When it was captured at the latest: `captured` is an estimate within its envelope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def measure(pulse_at: int, passed: Passed | None, committed_at: int, *, correcti
     if passed is None:
         return Measured()
     less = round(correction * _MICROSECONDS)
-    start = min(pulse_at, passed.captured)
+    start = min(pulse_at, max(passed.captured, passed.captured_by))
     # Home's clock has seen the envelope leave: whatever the embassy's says, it cannot have ended earlier.
     end = max(committed_at - less, passed.sealed, start)
     # What it waited between its arrival and being fetched it waited for its turn to be applied.

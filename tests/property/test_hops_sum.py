@@ -87,6 +87,17 @@ def test_a_register_whose_clock_is_ahead_shows_no_lag_of_nought(
     assert sum(found.hops.values()) >= (committed - passed.captured) / SECOND - 1e-3
 
 
+def test_an_estimate_within_an_envelope_makes_no_clock_wrong() -> None:
+    """Captured between 1 s and 9 s, by its place early; its pulse tells that it was late."""
+    passed = Passed(
+        captured=2 * SECOND, collected=10 * SECOND, sealed=10 * SECOND, arrived=11 * SECOND, fetched=11 * SECOND,
+        decoded=11 * SECOND, captured_by=9 * SECOND,
+    )  # fmt: skip
+    found = measure(8 * SECOND, passed, 12 * SECOND, correction=0.0)
+    assert (found.ahead, sum(found.hops.values())) == (0.0, 4.0)
+    assert measure(10 * SECOND, passed, 12 * SECOND, correction=0.0).ahead == 1.0
+
+
 def test_what_is_not_known_is_not_shown() -> None:
     assert measure(1, None, 2, correction=0.0).hops == {}
     assert behind(100.0, 200.0) is None

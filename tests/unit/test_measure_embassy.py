@@ -16,7 +16,7 @@ from consumers.apply.changes import Frame
 from consumers.course import WINDOW_SECONDS, Course, Figures, LaneLook
 from consumers.figures import Instruments, figures
 from consumers.group import Group
-from consumers.passage import Arrivals, arrival
+from consumers.passage import Arrivals, Way, arrival
 from consumers.position import StandbyPosition
 from consumers.receipts import Condition
 from consumers.worker import StandbyWorker
@@ -283,3 +283,14 @@ def test_the_gauges_show_what_is_so_when_they_are_asked(monkeypatch: pytest.Monk
         assert page.value("embassy_hop_seconds", register="measured", hop="link") == 0.5
     finally:
         metrics.forget("measured")
+
+
+def test_a_worker_and_its_gauge_measure_age_by_the_same_clock() -> None:
+    services: Any = SimpleNamespace(comparison=Comparison(), now=lambda: dt.datetime.now(dt.UTC), receipts=None)
+    target: Any = SimpleNamespace(database="measured_g1")
+    one = StandbyWorker(register=Receiver().register, target=target, services=services)
+    at = replace(position(), beat=5)
+    way = Way(pulse_at=at.pulse_at or 0, passed=None)
+    ready: Any = SimpleNamespace(oldest=way, newest=way)
+    one.committed(at, ready, 0)
+    assert 0 <= metering._pulse_age(Receiver(live=one)) < 60
