@@ -43,6 +43,7 @@ def renew(registers: Registers, auditor: Auditor) -> None:
 
 
 @pytest.mark.crowded
+@pytest.mark.usefixtures("registers")  # One of those is among the ten: it is not made twice.
 def test_no_invariant_of_any_register_is_broken_at_its_standby_whatever_dies(system):
     registers = onboard(system, dict.fromkeys(NAMES, SCALE))
     with auditing(system, *NAMES) as auditors:
