@@ -155,7 +155,7 @@ def backlog_chart(past: Past) -> Chart | None:
     known = [number for number in waiting if number is not None]
     if not known:
         return None
-    return _plain_chart(past, "Envelopes that wait", f"Now {amount(known[-1])}, at most {amount(max(known))}.", waiting)
+    return _plain_chart(past, "Envelopes that wait", f"At most {amount(max(known))}.", waiting)
 
 
 def _plain_chart(past: Past, title: str, words: str, values: Values) -> Chart:
@@ -219,8 +219,6 @@ def _lag_words(past: Past, worst: float | None, objective: int | None) -> str:
     if worst is None:
         return "Nothing is known of this time."
     text = f"In the last {past.span.words} at worst {lag(worst)}"
-    last = next((one.lag_seconds for one in reversed(past.samples) if one.lag_seconds is not None), None)
-    text += f", now {lag(last)}"
     if objective is not None:
         text += f"; agreed are at most {agreed(objective)}"
     return text + "."

@@ -59,7 +59,7 @@ def headline(snapshot: Snapshot, now: dt.datetime) -> Headline:
         if names:
             one, many = _SAID[tone]
             share = f"{_spelt(len(names))} of {_spelt(len(found))}"
-            who = f"all {_spelt(len(found))}" if len(names) == len(found) else share
+            who = _whole(len(found)) if len(names) == len(found) else share
             text = one.format(name=names[0]) if len(names) == 1 else many.format(who=who)
             return Headline(text=text[0].upper() + text[1:], below=_below(snapshot, tone), tone=tone)
     return Headline(text=_well(found), below=_below(snapshot, "live"), tone="live")
@@ -74,7 +74,7 @@ def _hush(snapshot: Snapshot, quiet: float) -> Headline:
         below = f"What stands here is what it last said, at {clock(since)} UTC. Either the link is cut or it is dark."
         return Headline(text=text, below=below, tone="unknown")
     many = len(snapshot.seen.registers)
-    whole = "The standby stands" if many == 1 else f"All {_spelt(many)} standbys stand"
+    whole = "The standby stands" if many == 1 else f"{_whole(many).capitalize()} standbys stand"
     below = f"{whole} as home was at {clock(since)} UTC, complete and ready. Either the link is cut or home is dark."
     return Headline(text=text, below=below, tone=LATE)
 
@@ -83,7 +83,8 @@ def _well(found: Sequence[RegisterStatus]) -> str:
     has_objectives = any(one.objective_seconds is not None for one in found)
     if len(found) == 1:
         return f"{found[0].register} is {'within its objective' if has_objectives else 'kept warm'}.".capitalize()
-    return f"All {_spelt(len(found))} registers are {'within their objectives' if has_objectives else 'kept warm'}."
+    how = "within their objectives" if has_objectives else "kept warm"
+    return f"{_whole(len(found)).capitalize()} registers are {how}."
 
 
 def _below(snapshot: Snapshot, said: str) -> str:
@@ -109,6 +110,10 @@ def _below(snapshot: Snapshot, said: str) -> str:
         verb = "goes on as it should" if fine == 1 else "go on as they should"
         sentences.append(f"{_spelt(fine).capitalize()} of {_spelt(len(found))} {verb}.")
     return " ".join(sentences)
+
+
+def _whole(number: int) -> str:
+    return "both" if number == 2 else f"all {_spelt(number)}"
 
 
 def _spelt(number: int) -> str:

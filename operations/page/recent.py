@@ -19,8 +19,8 @@ from operations.page.snapshot import SPANS, Event, Sample
 EVENTS_MAX: Final = 500
 POINTS: Final = 360
 """Moments that each tier keeps of its span."""
-STILL: Final = ("stopped", "down", "waiting", "paused")
-"""States that are events."""
+STILL: Final = ("stopped", "down", "waiting", "paused", "unknown")
+"""States that are events; the last only with a cause."""
 TREND: Final = dt.timedelta(minutes=15)
 TREND_POINTS: Final = 60
 
@@ -119,7 +119,7 @@ def _follow(events: deque[Event], one: RegisterStatus, at: dt.datetime) -> None:
         if (last.kind, last.cause) == (one.state, one.cause):
             return
         events[-1] = replace(last, ended_at=at)
-    if one.state in STILL:
+    if one.state in STILL and (one.state != "unknown" or one.cause is not None):
         text = one.reason or one.state
         events.append(
             Event(

@@ -36,7 +36,7 @@ def one(**more: object) -> RegisterStatus:
 def test_the_most_serious_thing_is_said_first():
     late = one(is_objective_met=False)
     assert said(one()) == "Land is within its objective."
-    assert said(one(), one()) == "All two registers are within their objectives."
+    assert said(one(), one()) == "Both registers are within their objectives."
     assert said(one(objective_seconds=None)) == "Land is kept warm."
     assert said(one(), late) == "Land is further behind than agreed."
     assert said(one(), late, one(state="down")) == "Nobody works on land."
