@@ -1,6 +1,7 @@
 """What the status page says of what was seen: its first sentence, who was heard when, its memory and its charts."""
 
 import datetime as dt
+from typing import Any
 from dataclasses import replace
 
 import pytest
@@ -28,7 +29,7 @@ def said(*found: RegisterStatus, **more: object) -> str:
     return headline(seen(*found, **more), NOW).text  # type: ignore[arg-type]
 
 
-def one(**more: object) -> RegisterStatus:
+def one(**more: Any) -> RegisterStatus:
     """A register without times of today in it."""
     return replace(register("land"), position=None, **more)
 
