@@ -1,8 +1,8 @@
 """What the status page says of what was seen: its first sentence, who was heard when, its memory and its charts."""
 
 import datetime as dt
-from typing import Any
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
