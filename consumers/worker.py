@@ -90,8 +90,8 @@ class StandbyWorker(threading.Thread):
         self.measured = Measured()
         """What the newest pulse showed that was applied here."""
         self._slowest = Measured()
-        self.mended = 0
-        """Parts of rows that were sent again and were applied by this worker."""
+        self.mended_at: dt.datetime | None = None
+        """When this worker last committed rows that were sent again."""
         self.began: queue.SimpleQueue[GenerationBegan] = queue.SimpleQueue()
         self.lane_end: int | None = None
         self.envelope_bytes: float | None = None
@@ -271,7 +271,8 @@ class StandbyWorker(threading.Thread):
 
     def committed(self, position: StandbyPosition, ready: Ready, mended: int) -> None:
         """Hear of a commit."""
-        self.mended += mended
+        if mended:
+            self.mended_at = self._services.now()
         if self.position is None or position.beat != self.position.beat:
             self._applied_pulse(ready, self._services.now())
         self.position = position

@@ -62,7 +62,7 @@ def _watched(site: Site, receiver: RegisterReceiver, now: Callable[[], dt.dateti
     return Watched(
         look=look,
         pause=None if pause is None else pause.reason or "no reason was given",
-        mended=0 if receiver.live is None else receiver.live.mended,
+        mended_at=None if receiver.live is None else receiver.live.mended_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,8 +24,8 @@ class Watched:
     look: Look
     pause: str | None = None
     """Why it is paused."""
-    mended: int = 0
-    """Parts of rows that home sent again and that were applied; may begin at 0 again."""
+    mended_at: dt.datetime | None = None
+    """When rows that home sent again were last committed; None before the first of the live standby's worker."""
 
 
 class Notes:
@@ -45,7 +46,7 @@ class Notes:
         self._pause = pause
         self._looks = 0
         self._reason = ""
-        self._mended: int | None = None
+        self._mended_at: dt.datetime | None = None
         self._part: list[Entry] = []
         self._entries: list[Entry] = []
         self._happenings: dict[object, Happening] = {}
@@ -99,10 +100,11 @@ class Notes:
         )
 
     def _heed_repair(self, watched: Watched) -> None:
-        before, self._mended = self._mended, watched.mended
-        if before is not None and watched.mended > before:
+        at = watched.mended_at
+        if at is not None and (self._mended_at is None or at > self._mended_at):
+            self._mended_at = at
             text = "rows that differed were sent again by home and replaced"
-            self._note(Happening(register=self._register, kind="repair", at=watched.look.at, text=text))
+            self._note(Happening(register=self._register, kind="repair", at=at, text=text))
 
     def _heed_pause(self, watched: Watched) -> None:
         if (watched.pause is None) == (self._pause is None):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -93,6 +92,7 @@ class LocalSystem:
         self._heaps = heaps or Heaps()
         self._is_apart = is_apart
         self.say = progress
+        self._made: tuple[Layout, dict[str, Process]] | None = None
         self._preparing = Lock()  # The DBA's script is about roles that all registers share.
 
     # -- start and stop ---------------------------------------------------------------------------------------------
@@ -105,7 +105,6 @@ class LocalSystem:
         running.
         """
         with self._exclusive():
-            self.__dict__.pop("_processes", None)
             if has_monitoring:
                 monitoring.require()
             layout = make_layout(
@@ -309,9 +308,13 @@ class LocalSystem:
             marker={leftovers.MARKER: str(self.folder)},
         )  # fmt: skip
 
-    @cached_property
+    @property
     def _processes(self) -> dict[str, Process]:
-        return processes(self.layout, jar_paths(), self._heaps)
+        """Made anew where another object of this folder has brought more of them."""
+        layout = self.layout
+        if self._made is None or self._made[0] != layout:
+            self._made = layout, processes(layout, jar_paths(), self._heaps)
+        return self._made[1]
 
     def _is_usable(self, name: str, state: ProcessState | None) -> bool:
         return state is not None and state.is_running and self._processes[self._known(name)].is_ready()

@@ -118,6 +118,8 @@ def test_of_two_connectors_one_captures_and_the_other_follows(register: Captured
         assert is_same(register)
         assert len(sessions(register)) == 1
         register.remove()
+        # The first may capture for a moment longer.
+        wait_until(lambda: len(sessions(register)) == 2, seconds=60, what="the second connector captures")
         register.execute("UPDATE person SET name = 'y'")
         assert is_same(register)
         client.remove(f"{wanted.name}.second")

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.apart import enter_command
 from deploy.local.layout import Ports
-from deploy.local.processes import embassy_script
+from deploy.local.processes import embassy_script, extras
 from tests.support.scenario import POPULATION
 
 _PROBE = """
@@ -50,9 +50,10 @@ def run(registers, site: str, *arguments: str) -> tuple[int, str, str]:
 
 def test_a_site_reaches_its_own_services_and_home_the_link(apart):
     layout = apart.system.layout
+    pages = {name.replace("-", "_") for name in extras(layout)}
     # The passage behind the link's proxy carries only what the embassy's broker asks a certificate for.
-    assert reachable(layout, "home") == _HOME | {"link", "embassy_link"}
-    assert reachable(layout, "embassy") == _EMBASSY | {"embassy_link"}
+    assert reachable(layout, "home") == _HOME | {"link", "embassy_link"} | (pages & {"home_page"})
+    assert reachable(layout, "embassy") == _EMBASSY | {"embassy_link"} | (pages & {"embassy_page"})
 
 
 @pytest.mark.parametrize("site", ["home", "embassy"])

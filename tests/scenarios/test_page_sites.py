@@ -23,8 +23,11 @@ SITES = ("home", "embassy")
 
 @contextlib.contextmanager
 def served(system: LocalSystem, site: str) -> Iterator[str]:
-    """A site's page as its operator starts it; yields its address."""
+    """A site's page as its operator starts it, unless the system has it already; yields its address."""
     port = getattr(system.layout.ports, f"{site}_page")
+    if system.layout.has_pages:
+        yield f"http://127.0.0.1:{port}/"
+        return
     log = system.layout.logs / f"{site}-page.log"
     command = [*enter_command(system.layout, site), *run_command(system.layout, site, "page")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EMBASSY_SITE")}

@@ -119,5 +119,6 @@ def test_five_looks_become_one_entry():
 
 
 def test_rows_that_were_sent_again_are_a_repair_once():
-    looks = [replace(watched(n, 1.0), mended=mended) for n, mended in enumerate((3, 3, 5, 5, 0, 0, 1))]
-    assert [(one.kind, one.at) for one in noted(looks)] == [("repair", after(2)), ("repair", after(6))]
+    times = (None, after(0), after(0), None, None, after(4), after(4))
+    looks = [replace(watched(n, 1.0), mended_at=at) for n, at in enumerate(times)]
+    assert [(one.kind, one.at) for one in noted(looks)] == [("repair", after(0)), ("repair", after(4))]
