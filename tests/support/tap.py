@@ -25,32 +25,46 @@ class Tap:
     folder: Path
     listener: socket.socket
     layout: Layout
+    accepting: threading.Thread = field(init=False)
     _open: list[socket.socket] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def files(self) -> list[Path]:
         """Everything recorded so far."""
         return sorted(self.folder.iterdir())
 
     def accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while True:
+            try:
                 client, _ = self.listener.accept()
-                self._carry(client)
+            except OSError:
+                return  # Closed.
+            self._carry(client)
 
     def _carry(self, client: socket.socket) -> None:
         target = socket_at(self.layout, "home")
-        target.connect((LOOPBACK, self.layout.ports.embassy_link))
         number = len(self._open)
         self._open += [client, target]
+        try:
+            target.connect((LOOPBACK, self.layout.ports.embassy_link))
+        except OSError:
+            return  # `close` ends both.
         for name, source, sink in (("to-embassy", client, target), ("to-home", target, client)):
             path = self.folder / f"{number:04d}-{name}"
             self._threads.append(threading.Thread(target=_pump, args=(source, sink, path), daemon=True))
             self._threads[-1].start()
 
     def close(self) -> None:
-        """Break every connection."""
-        for each in (self.listener, *self._open):
+        """Break every connection, also one that comes at this moment."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.accepting.join(10)
+        for each in self._open:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
@@ -80,12 +94,9 @@ def tapped(system: LocalSystem, folder: Path) -> Iterator[Tap]:
             listener.bind((LOOPBACK, layout.ports.link))
             listener.listen(64)
             tap = Tap(folder, listener, layout)
-            accepting = threading.Thread(target=tap.accept, daemon=True)
-            accepting.start()
             try:
                 yield tap
             finally:
                 tap.close()
-                accepting.join(10)
     finally:
         system.start("link")
