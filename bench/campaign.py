@@ -21,13 +21,13 @@ import statistics
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from bench.fault_report import Result, write
 from bench.faults import Scene, schedule, strike
+from bench.results import keep
 from bench.versions import machine, revision, versions
 from tests.support import bulk_work
 from tests.support.asking import at_home
@@ -124,8 +124,7 @@ def new_result(seed: int, wanted: int, registers: Registers) -> Result:
 
 
 def _keep(result: Result, registers: Registers) -> None:
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(asdict(result), indent=1))
+    keep(RESULT, result)
     if result.failure is not None:
         shutil.rmtree(LOGS, ignore_errors=True)
         shutil.copytree(registers.system.layout.logs, LOGS)

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import os
 import signal
 import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -28,6 +26,7 @@ from typing import Final
 import psycopg
 
 from bench.lags import Sampler, lags_of, middle_and_most, slots_of
+from bench.results import keep
 from bench.ten_report import Idle, Line, Result, write
 from bench.versions import machine, revision, versions
 from deploy.local.auditor import Audit, Auditor, auditing, held
@@ -244,8 +243,7 @@ def main() -> int:
                 raise
             finally:
                 result.load = statistics.median(result.loads) if result.loads else None
-                RESULT.parent.mkdir(parents=True, exist_ok=True)
-                RESULT.write_text(json.dumps(asdict(result), indent=1))
+                keep(RESULT, result)
     write(REPORT, Result.read((arguments.again or RESULT).read_text()))
     print(f"written: {REPORT}")
     return 0

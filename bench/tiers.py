@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import os
 import signal
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -24,6 +22,7 @@ from typing import Final
 import psycopg
 
 from bench.lags import Sampler
+from bench.results import keep
 from bench.tiers_report import Estimate, Line, Result, write
 from bench.versions import machine, revision, versions
 from data_embassy.config import load_site
@@ -141,8 +140,7 @@ def main() -> int:
             )
             run(system, result)
         result.load = median(result.loads)
-        RESULT.parent.mkdir(parents=True, exist_ok=True)
-        RESULT.write_text(json.dumps(asdict(result), indent=1))
+        keep(RESULT, result)
     write(REPORT, Result.read((arguments.again or RESULT).read_text()))
     print(f"written: {REPORT}")
     return 0

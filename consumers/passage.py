@@ -78,7 +78,7 @@ class Arrivals:
         """
         if place is None:
             return None
-        frame = bisect_right([frame.first for frame in group.frames], place) - 1
+        frame = bisect_right(group.frames, place, key=lambda frame: frame.first) - 1
         if not 0 <= frame < len(group.ends):
             return None
         offset = group.ends[frame][0]

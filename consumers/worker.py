@@ -271,14 +271,15 @@ class StandbyWorker(threading.Thread):
 
     def committed(self, position: StandbyPosition, ready: Ready, mended: int) -> None:
         """Hear of a commit."""
+        now = self._services.now()
         if mended:
-            self.mended_at = self._services.now()
+            self.mended_at = now
         if self.position is None or position.beat != self.position.beat:
-            self._applied_pulse(ready, self._services.now())
+            self._applied_pulse(ready, now)
         self.position = position
         self.has_advanced = True
         if self._services.receipts is not None:
-            self._services.receipts.applied(position, self._services.now())
+            self._services.receipts.applied(position, now)
 
     def _applied_pulse(self, ready: Ready, now: dt.datetime) -> None:
         self.pulse_applied_at = time.monotonic()

@@ -5,7 +5,6 @@ All are computed when they are asked for; files are looked at again every few se
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import shutil
 import time
@@ -18,7 +17,7 @@ from data_embassy import metrics
 from data_embassy.config import Register, Site, paused
 from data_embassy.errors import DataEmbassyError
 from data_embassy.keys import signing_key_file
-from data_embassy.verifications import newest_report
+from data_embassy.verifications import finished_at, newest_report
 
 LOOK_SECONDS: Final = 10.0
 T = TypeVar("T")
@@ -123,7 +122,6 @@ def _verified(state: Path, register: str) -> tuple[float, float]:
     if report is None:
         return 0.0, math.nan
     try:
-        at = dt.datetime.fromisoformat(report["finished_at"])
-        return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp(), float(bool(report["equal"]))
+        return finished_at(report).timestamp(), float(bool(report["equal"]))
     except (KeyError, TypeError, ValueError):
         return math.nan, math.nan  # Of another version.

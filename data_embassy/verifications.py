@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import re
 from collections.abc import Container, Iterable, Mapping
@@ -56,6 +57,12 @@ def newest_report(state: Path, register: str) -> dict[str, Any] | None:
     paths = sorted((state / "verifications" / register).glob("*.json"))
     found = reports(state, register, without=paths[:-1])
     return next((document["report"] for _, document in found), None)
+
+
+def finished_at(report: Mapping[str, Any]) -> dt.datetime:
+    """When its verification ended; raises KeyError, TypeError, ValueError for a report of another version."""
+    at = dt.datetime.fromisoformat(report["finished_at"])
+    return at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
 
 
 def is_signed(document: Mapping[str, Any], signer: Keyed[Ed25519PrivateKey]) -> bool:

@@ -14,7 +14,7 @@ from consumers.history.notes import Watched
 from consumers.history.store import Happening
 from consumers.supervise import RegisterReceiver
 from data_embassy.config import Site, paused
-from data_embassy.verifications import reports
+from data_embassy.verifications import finished_at, reports
 
 REPAIR: Final = "at home: embassy register repair {}"
 
@@ -83,7 +83,7 @@ class Verifications:
 
 def _verified(register: str, report: Mapping[str, Any]) -> Happening | None:
     try:
-        at = dt.datetime.fromisoformat(report["finished_at"])
+        at = finished_at(report)
         is_equal, tables = bool(report["equal"]), list(report["tables"])
         differing = sum(not table["equal"] for table in tables)
         where = f"at {report['position']}: {len(tables)} tables"
@@ -93,7 +93,7 @@ def _verified(register: str, report: Mapping[str, Any]) -> Happening | None:
     return Happening(
         register=register,
         kind="verification",
-        at=at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC),
+        at=at,
         text=text,
         cause=None if is_equal else "Differs",
         remedy=None if is_equal else REPAIR.format(register),

@@ -9,10 +9,21 @@ from dataclasses import dataclass
 from data_embassy import causes
 from data_embassy.status import HOPS, Part, RegisterStatus
 from operations.page.behind import behind
-from operations.page.charts import HOP_WORDS, Chart, backlog_chart, lag_chart, rate_chart, rates_of
+from operations.page.charts import Chart, backlog_chart, lag_chart, rate_chart, rates_of
 from operations.page.overview import Stop, behind_words, heard, heard_label, sentence, stops, waits
 from operations.page.snapshot import SPANS, Event, Key, Past, Proof, Snapshot, Span
-from operations.page.words import MEANINGS, UNKNOWN, Moment, agreed, amount, counted, day_and_clock, size, tone_of
+from operations.page.words import (
+    HOP_WORDS,
+    MEANINGS,
+    UNKNOWN,
+    Moment,
+    agreed,
+    amount,
+    counted,
+    day_and_clock,
+    size,
+    tone_of,
+)
 from operations.status.table import duration
 
 RATE_SAMPLES = 6

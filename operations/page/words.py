@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from data_embassy.status import RegisterStatus
+from data_embassy.status import HOPS, RegisterStatus
 from operations.status.table import duration
 
 UNKNOWN: Final = "\u2013"
@@ -23,6 +23,7 @@ MEANINGS: Final = {
     "unknown": "the other site has not said anything",
     LATE: "further behind than agreed",
 }
+HOP_WORDS: Final = {hop: hop.replace("_", " ") for hop in HOPS}
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 

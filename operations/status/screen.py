@@ -13,7 +13,7 @@ from data_embassy.status import HOPS, RegisterStatus
 from operations.page.behind import behind
 from operations.page.headline import headline
 from operations.page.snapshot import Snapshot
-from operations.page.words import LATE, agreed, clock, lag, tone_of
+from operations.page.words import HOP_WORDS, LATE, agreed, clock, lag, tone_of
 from operations.status.table import below, footnotes, waiting
 from operations.status.trail import Trail
 
@@ -32,14 +32,6 @@ _STYLES: Final = {
     LATE: "bold red",
 }
 _ARROWS: Final = {"growing": ("↑", "bold red"), "shrinking": ("↓", "green"), "steady": ("→", "dim")}
-_HOP_WORDS: Final = {
-    "capture": "capture",
-    "home_topic": "home topic",
-    "seal": "seal",
-    "link": "link",
-    "verify": "verify",
-    "apply": "apply",
-}
 _NAME_MAX: Final = 28
 _OTHERS: Final = 48
 """Columns of a row beside the name and the bars."""
@@ -141,7 +133,7 @@ def _slowest(snapshot: Snapshot, width: int) -> Iterator[Text]:
             continue
         bar = "━" * (0 if most <= 0 else round(seconds / most * room))
         is_most = seconds == most and seconds > _SMALL_SECONDS
-        yield Text.assemble(f"  {_HOP_WORDS[hop]:<10} {_short(seconds):>8}  ", (bar, "red" if is_most else "cyan"))
+        yield Text.assemble(f"  {HOP_WORDS[hop]:<10} {_short(seconds):>8}  ", (bar, "red" if is_most else "cyan"))
 
 
 def _short(seconds: float) -> str:
