@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+from typing import Final, TextIO, cast
 
 import structlog
 
 _NOISY: Final = ("faust", "aiokafka", "mode", "urllib3", "kafka")
 
 
+class _StandardError:
+    """Standard error as it stands when a line is written: the stream that stood there before may be closed."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure(*, is_verbose: bool = False) -> None:
     """Send structured lines to standard error; libraries stay at WARNING: below it some log message contents."""
     level = logging.DEBUG if is_verbose else logging.INFO
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    stream = cast(TextIO, _StandardError())
+    logging.basicConfig(stream=stream, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
@@ -27,7 +36,7 @@ def configure(*, is_verbose: bool = False) -> None:
             structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )
 
