@@ -36,6 +36,7 @@ from data_embassy.keys import (
     load_keyring,
     load_recovery_keys,
     rotate,
+    signing_key_file,
 )
 from data_embassy.keys.documents import decode_key_file
 from tests.support.sealing import EPOCH_AT, LANE, Stream, make_records
@@ -418,6 +419,17 @@ def test_a_rotated_signing_key_is_used_only_after_activation(home: Path):
     give(home, embassy)
     assert open_at_embassy(home, after) == open_at_embassy(home, before) == [b"x"]
     assert activate(home) == []
+
+
+@pytest.mark.parametrize(("folder", "kind"), [("home", "sign-ed25519"), ("embassy", "receipt-ed25519")])
+def test_the_file_of_the_signing_key_is_that_of_the_one_in_use(home: Path, folder: str, kind: str):
+    keys = home.with_name(folder)
+    assert signing_key_file(keys) == keys / f"{kind}.1.key"
+    rotate(keys)
+    assert signing_key_file(keys) == keys / f"{kind}.1.key"
+    activate(keys)
+    assert signing_key_file(keys) == keys / f"{kind}.2.key"
+    assert signing_key_file(keys).is_file()
 
 
 def test_a_rotated_recipient_still_opens_what_was_sealed_before(home: Path):
