@@ -51,6 +51,8 @@ class Figures:
     level_in_seconds: float | None = None
     lane_headroom_seconds: float | None = None
     """Until retention may remove what was not applied; infinite without retention."""
+    key_envelopes: int | None = None
+    """How many the data key of the newest envelope that was opened had sealed by then."""
 
 
 @dataclass(frozen=True, slots=True)

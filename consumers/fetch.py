@@ -186,7 +186,8 @@ class Fetcher(threading.Thread):
         try:
             batch = self._reader.read(lane_offset, envelope)
             self._lane_offset = lane_offset + 1
-            self.arrivals.add(batch.first_offset, len(batch.values), len(envelope), self._lane.arrival(lane_offset))
+            arrival = self._lane.arrival(lane_offset)
+            self.arrivals.add(batch.first_offset, len(batch.values), len(envelope), arrival, counter=batch.counter)
             self._feed(batch)
         except (DataEmbassyError, RereadNeeded) as error:
             self._lane_offset = lane_offset

@@ -65,6 +65,7 @@ def figures(register: str, receiver: Watched, instruments: Instruments) -> Figur
     comes = receiver.course.envelopes_per_second(now)
     waiting = 0 if backlog == 0 else None if backlog is None or each is None else round(backlog * each)
     return Figures(
+        key_envelopes=None if worker is None else worker.key_envelopes,
         lag_seconds=lag,
         is_lag_trusted=False if measured.ahead > OFFSET_SECONDS_MAX else comparison.is_small,
         hops=measured.hops,

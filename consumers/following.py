@@ -48,7 +48,9 @@ class Owner(Protocol):
 
     def generation_began(self, generation: GenerationBegan) -> None: ...  # noqa: D102
 
-    def has_read(self, lane_end: int | None, envelope_bytes: float | None) -> None: ...  # noqa: D102
+    def has_read(  # noqa: D102
+        self, lane_end: int | None, envelope_bytes: float | None, key_envelopes: int | None
+    ) -> None: ...
 
 
 class Following:
@@ -164,7 +166,7 @@ class Following:
                 case Halt():
                     self._halted(item)
                     halt = item
-            self._owner.has_read(fetcher.lane_end, fetcher.arrivals.envelope_bytes)
+            self._owner.has_read(fetcher.lane_end, fetcher.arrivals.envelope_bytes, fetcher.arrivals.key_envelopes)
             if halt is not None:
                 return halt
             if not writer.is_inside_transaction:

@@ -52,11 +52,14 @@ class Arrivals:
     def __init__(self) -> None:
         self.envelope_bytes: float | None = None
         """Mean size of the last envelopes. Other threads ask."""
+        self.key_envelopes: int | None = None
+        """How many the newest one's data key had sealed by then; None before the first. Other threads ask."""
         self._envelopes: deque[tuple[int, int, Arrival]] = deque(maxlen=ENVELOPES_MAX)
         """First and last home offset of each."""
 
-    def add(self, first_offset: int, count: int, size: int, one: Arrival | None) -> None:
-        """An envelope of `size` bytes brought these records."""
+    def add(self, first_offset: int, count: int, size: int, one: Arrival | None, *, counter: int | None = None) -> None:
+        """An envelope of `size` bytes brought these records; `counter` as in `reader.Batch`."""
+        self.key_envelopes = counter or self.key_envelopes
         mean = self.envelope_bytes
         self.envelope_bytes = size if mean is None else mean + (size - mean) / _WEIGHED_ENVELOPES
         if one is not None and one.sent is not None and count:

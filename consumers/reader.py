@@ -46,6 +46,8 @@ class Batch:
     """Set by an epoch envelope that begins a generation."""
     repeated: int = 0
     """Records of the envelope that were seen before."""
+    counter: int | None = None
+    """Which of the envelopes it is that its data key sealed, from 1; None where nothing new was opened."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class Reader:
             values=values,
             schemas=schemas,
             repeated=seen,
+            counter=header.counter,
         )
 
     def holds(self, envelope: bytes, home_offset: int) -> bool:

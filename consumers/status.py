@@ -21,7 +21,7 @@ from data_embassy import causes
 from data_embassy.clock import behind
 from data_embassy.config import Postgres, Register, Site, paused
 from data_embassy.errors import ConfigError, TransportError
-from data_embassy.status import Backlog, Part, Position, RegisterStatus, faulty, meets, utc
+from data_embassy.status import Backlog, DataKey, Part, Position, RegisterStatus, faulty, meets, utc
 from data_embassy.types import Lsn
 
 __all__ = ["RegisterStatus", "embassy_status"]
@@ -159,6 +159,9 @@ def _assemble(
         transactions=None if position is None else position.transactions,
         changes=None if position is None else position.changes,
         level_in_seconds=None if told is None or is_down else told.level_in_seconds,
+        data_key=None
+        if told is None or is_down or told.key_envelopes is None
+        else DataKey(envelopes=told.key_envelopes),
         runs_out_seconds={}
         if told is None or told.lane_headroom_seconds is None
         else {"lane": told.lane_headroom_seconds},

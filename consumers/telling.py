@@ -38,6 +38,8 @@ class Told:
     level_in_seconds: float | None = None
     lane_headroom_seconds: float | None = None
     """Until retention may remove what was not applied; None without retention, and where it is not known."""
+    key_envelopes: int | None = None
+    """How many the data key of the newest envelope that was opened had sealed by then."""
     hops: Mapping[str, float] = field(default_factory=dict)
     ahead_seconds: float = 0.0
     """The register's clock is at least so far ahead of home's."""
@@ -62,6 +64,7 @@ class Told:
             backlog_transactions=figures.backlog_transactions,
             level_in_seconds=_rounded(figures.level_in_seconds, 1),
             lane_headroom_seconds=_rounded(figures.lane_headroom_seconds, 1),
+            key_envelopes=figures.key_envelopes,
             hops={hop: round(seconds, 6) for hop, seconds in figures.hops.items()},
             ahead_seconds=round(figures.ahead_seconds, 4),
             correction_seconds=round(figures.correction_seconds, 4),

@@ -96,6 +96,8 @@ class StandbyWorker(threading.Thread):
         self.lane_end: int | None = None
         self.envelope_bytes: float | None = None
         """Mean size of the last envelopes."""
+        self.key_envelopes: int | None = None
+        """How many the data key of the newest envelope that was opened had sealed by then."""
         self._register = register
         self._services = services
         self._goal = goal
@@ -303,7 +305,8 @@ class StandbyWorker(threading.Thread):
         """Hear of a later generation or attempt."""
         self.began.put(generation)
 
-    def has_read(self, lane_end: int | None, envelope_bytes: float | None) -> None:
+    def has_read(self, lane_end: int | None, envelope_bytes: float | None, key_envelopes: int | None) -> None:
         """Hear that the lane answers."""
         self.lane_end, self.envelope_bytes = lane_end, envelope_bytes or self.envelope_bytes
+        self.key_envelopes = key_envelopes or self.key_envelopes
         self.trouble = None

@@ -64,6 +64,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataKey:
+    """The data key that a register's newest envelopes are sealed with; None where this site cannot know it."""
+
+    age_seconds: float | None = None
+    envelopes: int | None = None
+    """Sealed with it so far."""
+    used: float | None = None
+    """Part of what one data key may seal that it has sealed, of the envelopes or of the bytes, whichever is larger."""
+    left_seconds: float | None = None
+    """Until it is too old; from 0 down the next envelope brings another one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterStatus:
     """One register as one site sees it."""
 
@@ -106,6 +119,8 @@ class RegisterStatus:
     """What this site could not see, and what is odd but no stop."""
     transactions: int | None = None
     changes: int | None = None
+    data_key: DataKey | None = None
+    """None while nothing is known of it: at home while nobody forwards, at the embassy before the first envelope."""
     is_held: bool | None = None
     """True while registers of higher tiers have the link; None at the embassy."""
     level_in_seconds: float | None = None

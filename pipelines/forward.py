@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from data_embassy.envelope import EpochExhausted
+from data_embassy.envelope import EpochExhausted, EpochUse
 from pipelines.batches import Batch, Record
 
 
@@ -25,7 +25,7 @@ class Sealer(Protocol):
     def seal(self, records: Sequence[Record]) -> bytes: ...  # noqa: D102
 
     @property
-    def epoch_use(self) -> tuple[float, float]: ...  # noqa: D102
+    def epoch_use(self) -> EpochUse | None: ...  # noqa: D102
 
 
 class Around(Protocol):

@@ -13,6 +13,7 @@ from typing import Final
 
 from data_embassy import metrics
 from data_embassy.config import Register, Site, paused
+from data_embassy.envelope import EpochUse
 from data_embassy.errors import TransportError
 from data_embassy.gauges import Kept, Newest, SiteGauges
 from data_embassy.kafka import TopicAdmin
@@ -67,8 +68,8 @@ class HomeGauges:
         metrics.BACKLOG_BYTES.labels(name).set_function(partial(self._told_of, name, lambda told: told.waiting_bytes))
         metrics.CATCHUP.labels(name).set_function(partial(self._told_of, name, lambda told: told.level_in_seconds))
         metrics.RETENTION_HEADROOM.labels(name, "home").set_function(partial(self._headroom, name))
-        metrics.EPOCH_AGE.labels(name).set_function(partial(self._epoch, name, 0))
-        metrics.EPOCH_USED.labels(name).set_function(partial(self._epoch, name, 1))
+        metrics.EPOCH_AGE.labels(name).set_function(partial(self._epoch, name, lambda use: use.age_seconds))
+        metrics.EPOCH_USED.labels(name).set_function(partial(self._epoch, name, lambda use: use.ratio))
         state = Kept(partial(self.state_of, name), 1.0)
         for one in STATES:
             metrics.STATE.labels(name, one).set_function(partial(_is, one, state))
@@ -128,10 +129,10 @@ class HomeGauges:
     def _headroom(self, name: str) -> float:
         return _known((self.headrooms.get() or {}).get(name))
 
-    def _epoch(self, name: str, place: int) -> float:
+    def _epoch(self, name: str, read: Callable[[EpochUse], float]) -> float:
         session = self._sessions().get(name)
         use = None if session is None else session.epoch_use
-        return _known(None if use is None else use[place])
+        return _known(None if use is None else read(use))
 
 
 class Retentions:

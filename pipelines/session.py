@@ -13,6 +13,7 @@ from typing import Final
 
 from data_embassy import log, metrics
 from data_embassy.config import Register
+from data_embassy.envelope import EpochUse
 from data_embassy.errors import DataEmbassyError, TransportError
 from pipelines.batches import LIMITS, Batch, Collector, Limits
 from pipelines.chunks import Chunk
@@ -93,9 +94,9 @@ class Session:
         return self._is_reading and not self._collector.has_room
 
     @property
-    def epoch_use(self) -> tuple[float, float] | None:
-        """Age of the data key in use in seconds, and how much of its limits is used; None before the first."""
-        sealer = None if self._way is None else self._way.sealer
+    def epoch_use(self) -> EpochUse | None:
+        """Of the data key in use; None while there is none: the next envelope begins one."""
+        sealer = None if self._way is None or self.state is not State.OPEN else self._way.sealer
         return None if sealer is None else sealer.epoch_use
 
     @property

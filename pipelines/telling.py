@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from data_embassy.config import write_hint
+from data_embassy.envelope import EpochUse
 from data_embassy.retention import Retention, headroom
 from pipelines.outlook import Coming, Load, level_in
 from pipelines.session import Session
@@ -41,6 +42,8 @@ class Told:
     """Sealed bytes that the embassy's broker has not acknowledged, an estimate."""
     home_headroom_seconds: Mapping[str, float] = field(default_factory=dict)
     """Until retention may remove what was not forwarded; without registers for which that is unlimited or unknown."""
+    data_keys: Mapping[str, EpochUse] = field(default_factory=dict)
+    """Of each register that has one in use."""
     link_bytes_per_second: float | None = None
     """What the link carried lately at its best; None when nothing was sent."""
 
@@ -85,6 +88,7 @@ class Teller:
             held=sorted(name for name, session in sessions.items() if session.flight.is_held),
             level_in_seconds={name: _rounded(level_in(load, loads.values(), rate)) for name, load in loads.items()},
             bytes_per_record={name: _rounded(session.flight.bytes_per_record) for name, session in sessions.items()},
+            data_keys={name: use for name, one in sessions.items() if (use := one.epoch_use) is not None},
             link_bytes_per_second=_rounded(rate),
         )
         with suppress(OSError):
@@ -123,8 +127,10 @@ def _rounded(value: float | None) -> float | None:
 def read_told(state: Path) -> Told | None:
     """What was said last; None when nothing was, or in another version's words."""
     try:
-        return Told(**json.loads(_path(state).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        said = json.loads(_path(state).read_text(encoding="utf-8"))
+        keys = {name: EpochUse(**use) for name, use in said.pop("data_keys", {}).items()}
+        return Told(**said, data_keys=keys)
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 

@@ -7,13 +7,14 @@ from data_embassy.envelope.layout import parse
 from data_embassy.envelope.limits import EpochLimits
 from data_embassy.envelope.open import EpochOpened, LaneOpener, OpenedRecords
 from data_embassy.envelope.receipt import decode_payload, encode_payload, sign_receipt, verify_receipt
-from data_embassy.envelope.seal import HomeSealer, HomeVerifier
+from data_embassy.envelope.seal import EpochUse, HomeSealer, HomeVerifier
 
 __all__ = [
     "REASONS",
     "EpochExhausted",
     "EpochLimits",
     "EpochOpened",
+    "EpochUse",
     "Header",
     "HomeSealer",
     "HomeVerifier",

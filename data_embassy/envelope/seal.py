@@ -28,6 +28,24 @@ Records = Sequence[tuple[int, bytes, bytes]]
 """Contiguous (home offset, key, value)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochUse:
+    """How much of its limits the epoch in use has used."""
+
+    age_seconds: float
+    envelopes: int
+    """Sealed with its data key so far."""
+    sealed: float
+    """The larger part that is used of the envelopes, or of the bytes, that one data key may seal."""
+    left_seconds: float
+    """Until it is too old; below 0 the next envelope begins another one."""
+
+    @property
+    def ratio(self) -> float:
+        """The largest part that is used of any limit."""
+        return max(self.sealed, self.age_seconds / max(self.age_seconds + self.left_seconds, 1e-9))
+
+
 @dataclass(slots=True, kw_only=True)
 class _Epoch:
     """The epoch in use: what counts up while it lasts."""
@@ -107,14 +125,18 @@ class HomeSealer:
         self._epoch.lane_offset = lane_offset
 
     @property
-    def epoch_use(self) -> tuple[float, float]:
-        """Age of the epoch in use in seconds, and the largest part of its limits that is used. Any thread may ask."""
+    def epoch_use(self) -> EpochUse | None:
+        """Of the epoch in use; None before the first. Any thread may ask."""
         epoch, limits = self._epoch, self._limits
         if epoch is None:
-            return 0.0, 0.0
+            return None
         age = self._clock() - epoch.begun_at
-        parts = epoch.counter / limits.envelopes, epoch.plain_bytes / limits.plain_bytes, age / limits.age_seconds
-        return age, max(parts)
+        return EpochUse(
+            age_seconds=age,
+            envelopes=epoch.counter,
+            sealed=max(epoch.counter / limits.envelopes, epoch.plain_bytes / limits.plain_bytes),
+            left_seconds=limits.age_seconds - age,
+        )
 
     def must_begin_epoch(self) -> bool:
         """Whether the next `seal` would raise EpochExhausted."""

@@ -13,7 +13,8 @@ from typing import Final
 from data_embassy.status import HOPS
 from operations.page.scale import Band, Scale, Values, nice, nice_seconds, pieces, time_words
 from operations.page.snapshot import Past, Sample
-from operations.page.words import HOP_WORDS, UNKNOWN, agreed, amount, lag
+from operations.page.words import HOP_WORDS, agreed, lag
+from operations.words import UNKNOWN, amount
 
 _OBJECTIVE_AT: Final = 2 / 3
 """Where a meter's mark stands, so that what is too much has its place as well."""

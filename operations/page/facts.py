@@ -10,8 +10,8 @@ from typing import Final
 from data_embassy.status import RegisterStatus
 from operations.page.behind import HUSH_SECONDS, heard_seconds
 from operations.page.snapshot import Snapshot
-from operations.page.words import LATE, Moment, age, counted, moment, size
-from operations.status.table import duration
+from operations.page.words import LATE, Moment, age, moment
+from operations.words import counted, duration, size
 
 MINUTE_SECONDS: Final = 60
 SOON_SECONDS: Final = 4 * 3600.0

@@ -14,19 +14,8 @@ from operations.page.charts import Meter, Spark, meter, spark
 from operations.page.facts import Fact, facts
 from operations.page.headline import Headline, headline
 from operations.page.snapshot import Proof, Snapshot
-from operations.page.words import (
-    MEANINGS,
-    UNKNOWN,
-    Moment,
-    agreed,
-    amount,
-    counted,
-    lag,
-    moment,
-    size,
-    tone_of,
-)
-from operations.status.table import duration
+from operations.page.words import MEANINGS, Moment, agreed, lag, moment, tone_of
+from operations.words import UNKNOWN, amount, counted, duration, size
 
 WORTH_SAYING_SECONDS: Final = 5.0
 

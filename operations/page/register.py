@@ -12,19 +12,8 @@ from operations.page.behind import behind
 from operations.page.charts import Chart, backlog_chart, lag_chart, rate_chart, rates_of
 from operations.page.overview import Stop, behind_words, heard, heard_label, sentence, stops, waits
 from operations.page.snapshot import SPANS, Event, Key, Past, Proof, Snapshot, Span
-from operations.page.words import (
-    HOP_WORDS,
-    MEANINGS,
-    UNKNOWN,
-    Moment,
-    agreed,
-    amount,
-    counted,
-    day_and_clock,
-    size,
-    tone_of,
-)
-from operations.status.table import duration
+from operations.page.words import HOP_WORDS, MEANINGS, Moment, agreed, data_key, day_and_clock, tone_of
+from operations.words import UNKNOWN, amount, counted, duration, size
 
 RATE_SAMPLES = 6
 """A present rate is the mean of so many samples."""
@@ -92,6 +81,7 @@ class RegisterPage:
     proof_words: tuple[str, ...]
     keys: tuple[Key, ...]
     key_words: tuple[str, ...]
+    data_key: str
     trusts: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -128,6 +118,7 @@ def register_page(snapshot: Snapshot, one: RegisterStatus, span: Span, now: dt.d
         proof_words=tuple(day_and_clock(proof.finished_at) for proof in proofs),
         keys=snapshot.seen.keys,
         key_words=tuple(_key_age(key, now) for key in snapshot.seen.keys),
+        data_key=data_key(one.data_key),
         trusts=snapshot.seen.trusts,
         notes=one.notes,
     )  # fmt: skip

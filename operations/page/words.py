@@ -6,10 +6,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from data_embassy.status import HOPS, RegisterStatus
-from operations.status.table import duration
+from data_embassy.status import HOPS, DataKey, RegisterStatus
+from operations.words import UNKNOWN, counted, duration, length
 
-UNKNOWN: Final = "\u2013"
 LATE: Final = "late"
 """Tone of a register that goes on, but further behind than agreed."""
 MEANINGS: Final = {
@@ -24,7 +23,6 @@ MEANINGS: Final = {
     LATE: "further behind than agreed",
 }
 HOP_WORDS: Final = {hop: hop.replace("_", " ") for hop in HOPS}
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +44,20 @@ def moment(at: dt.datetime | str, now: dt.datetime) -> Moment | None:
         except ValueError:
             return None
     return Moment(at=round(at.timestamp(), 1), seconds=max(0.0, (now - at).total_seconds()), words=day_and_clock(at))
+
+
+def data_key(key: DataKey | None) -> str:
+    """How long a data key has been in use, how much of it is used up, and when the next one comes."""
+    if key is None:
+        return "not known now"
+    if key.age_seconds is None or key.used is None or key.left_seconds is None:
+        sealed = counted(key.envelopes, "envelope") if key.envelopes is not None else f"{UNKNOWN} envelopes"
+        return f"has sealed {sealed} so far; how long it is in use is known at home"
+    # Down to a whole one: nothing that is left may look used up.
+    used = f"{int(100 * key.used)} %" if key.used >= 0.01 else "less than 1 %"
+    left = key.left_seconds
+    coming = "with the next envelope" if left <= 0 or key.used >= 1 else f"in {length(left)} at the latest"
+    return f"in use for {length(key.age_seconds)}; {used} of what it may seal is used; a new one {coming}"
 
 
 def tone_of(one: RegisterStatus) -> str:
@@ -94,26 +106,3 @@ def day_and_clock(at: dt.datetime | str | None) -> str:
         except ValueError:
             return str(at)
     return UNKNOWN if at is None else f"{at.astimezone(dt.UTC):%-d %b %Y, %H:%M:%S} UTC"
-
-
-def counted(number: int, word: str, words: str | None = None) -> str:
-    """A number and its noun."""
-    return f"{amount(number)} {word if number == 1 else words or word + 's'}"
-
-
-def amount(number: float | None) -> str:
-    """A number in groups of three; a dash for what is not known."""
-    if number is None:
-        return UNKNOWN
-    return f"{number:,.0f}".replace(",", "\u202f") if number >= 10 or number == int(number) else f"{number:.1f}"
-
-
-def size(number: float | None) -> str:
-    """Bytes."""
-    if number is None:
-        return UNKNOWN
-    for unit in _UNITS:
-        if abs(number) < 1000 or unit == _UNITS[-1]:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
-        number /= 1000
-    raise AssertionError

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from operations.plan.forecast import Asked, Forecast, Measured, Total
 from operations.plan.weak import Weakness
+from operations.words import size
 
 
 def text(
@@ -59,15 +60,6 @@ def _sites(total: Total, asked: Asked) -> Iterator[str]:
 
 def _full(seconds: float | None, words: str) -> str:
     return "" if seconds is None else f", {words} {span(seconds)}"
-
-
-def size(count: float) -> str:
-    """Bytes for people, in powers of ten."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
 
 
 def span(seconds: float | None) -> str:

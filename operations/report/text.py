@@ -10,6 +10,7 @@ from typing import Final
 from consumers.history.read import UNWRITTEN_SECONDS, Event
 from operations.report.model import TOLERANCE_SECONDS, RegisterReport, Report, Span
 from operations.report.period import Period
+from operations.words import length, percent
 
 WIDTH: Final = 80
 SHOWN_MAX: Final = 10
@@ -39,29 +40,6 @@ def text(report: Report) -> str:
 def moment(at: dt.datetime) -> str:
     """A time, UTC, to the second."""
     return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def length(seconds: float) -> str:
-    """A duration in its two largest units."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, name, part, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // part
-            return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")
-    raise AssertionError
-
-
-def percent(share: float) -> str:
-    """Never rounded up to all."""
-    if share >= 1:
-        return "100 %"
-    for digits in (1, 2, 3, 4):
-        shown = f"{share * 100:.{digits}f}"
-        if shown != f"{100:.{digits}f}":
-            return f"{shown} %"
-    return "99.9999 %"
 
 
 def _seconds(period: Period) -> float:

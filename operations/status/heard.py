@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Final
 
 from data_embassy.clock import OFFSET_SECONDS_MAX
-from data_embassy.status import Position, utc
+from data_embassy.status import DataKey, Position, utc
 from data_embassy.types import Lsn
 from pipelines.memory import Remembered
 from pipelines.pulse.slot import SlotTold
@@ -54,6 +54,16 @@ def is_trusted(heard: Heard | None, remembered: Remembered | None) -> bool | Non
 def is_recent(told: Told, now: dt.datetime) -> bool:
     """True while the forwarder's last words are of the present."""
     return now.timestamp() - told.at <= LATELY_SECONDS
+
+
+def data_key_of(register: str, told: Told) -> DataKey | None:
+    """The data key in use, as the forwarder said lately; None where it has none, or said nothing of it."""
+    said = told.data_keys.get(register)
+    if said is None:
+        return None
+    return DataKey(
+        age_seconds=said.age_seconds, envelopes=said.envelopes, used=said.sealed, left_seconds=said.left_seconds
+    )
 
 
 def runs_out(register: str, now: dt.datetime, told: Told | None, slot: SlotTold | None) -> dict[str, float]:

@@ -23,7 +23,7 @@ from data_embassy.kafka import client_settings
 from data_embassy.keys import HomeKeys, load_home_keys
 from data_embassy.postgres import connect
 from data_embassy.status import Backlog, Part, RegisterStatus, faulty, meets
-from operations.status.heard import age_of, is_recent, is_trusted, lag_of, position_of, runs_out
+from operations.status.heard import age_of, data_key_of, is_recent, is_trusted, lag_of, position_of, runs_out
 from pipelines.logs import LogReader
 from pipelines.memory import Memory, Remembered
 from pipelines.pulse.slot import SlotTold, read_slot
@@ -133,6 +133,7 @@ def _shown(
         notes=seen.notes,
         is_held=None if lately is None else register.name in lately.held,
         level_in_seconds=None if lately is None else lately.level_in_seconds.get(register.name),
+        data_key=None if lately is None else data_key_of(register.name, lately),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from data_embassy.status import Part, RegisterStatus
+from operations.words import duration, size
 
 WIDTH: Final = 80
 _NAME_MAX: Final = 28
@@ -105,10 +106,10 @@ def _remedy(remedy: str | None) -> Iterator[str]:
 
 
 def _progress(candidate: Part) -> str:
-    rows, size, tables = (candidate.detail.get(name) for name in ("rows", "bytes", "tables_done"))
-    if rows is None or size is None:
+    rows, count, tables = (candidate.detail.get(name) for name in ("rows", "bytes", "tables_done"))
+    if rows is None or count is None:
         return ""
-    return f", {tables} tables, {rows:,} rows, {size / 1e6:,.1f} MB"
+    return f", {tables} tables, {rows:,} rows, {size(count)}"
 
 
 def footnotes(found: Iterable[RegisterStatus]) -> Iterator[str]:
@@ -125,16 +126,3 @@ def _wrapped(text: str, width: int) -> list[str]:
     if text.startswith("-> "):
         return [_INDENT + text]
     return textwrap.wrap(text, width, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ")
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds, minutes, hours or days, as few digits as say something; a dash for what is not known."""
-    if seconds is None:
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = seconds / 60
-    if minutes < 100:
-        return f"{minutes:.0f} min"
-    hours = minutes / 60
-    return f"{hours:.0f} h" if hours < 100 else f"{hours / 24:.0f} d"

@@ -23,8 +23,9 @@ from operations.page.gather import Gatherer
 from operations.page.sight import sight_of
 from operations.page.snapshot import Snapshot
 from operations.status.screen import screen
-from operations.status.table import duration, waiting
+from operations.status.table import waiting
 from operations.status.trail import Trail
+from operations.words import duration
 
 REDRAW_SECONDS: Final = 0.5
 """A site is looked at once a second."""

@@ -10,7 +10,17 @@ import fastavro
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from data_embassy.envelope import EpochExhausted, EpochLimits, HomeSealer, HomeVerifier, Kind, LaneOpener, limits, peek
+from data_embassy.envelope import (
+    EpochExhausted,
+    EpochLimits,
+    EpochUse,
+    HomeSealer,
+    HomeVerifier,
+    Kind,
+    LaneOpener,
+    limits,
+    peek,
+)
 from data_embassy.envelope import open as open_module
 from data_embassy.envelope.errors import Oversized, UnknownEpoch, UnknownSigner, Unsealable, WrongLane
 from tests.support.sealing import EPOCH_AT, LANE, Stream, key, make_records, make_sealer, make_sites
@@ -64,6 +74,23 @@ def test_an_epoch_ends_with_age():
     assert sealer.must_begin_epoch()
     begin(sealer)
     assert not sealer.must_begin_epoch()
+
+
+def test_what_an_epoch_used_of_its_limits_is_known():
+    assert make_sealer(SITES).epoch_use is None
+    sealer, clock = limited(age_seconds=60, envelopes=8)
+    for _ in range(2):
+        sealer.seal(make_records([b"x"]))
+    clock.now += 6
+    use = sealer.epoch_use
+    assert use == EpochUse(age_seconds=6.0, envelopes=2, sealed=0.25, left_seconds=54.0)
+    assert use.ratio == 0.25
+    clock.now += 60
+    use = sealer.epoch_use
+    assert use is not None
+    assert (use.left_seconds, use.ratio) == (-6.0, 1.1)
+    begin(sealer)
+    assert sealer.epoch_use == EpochUse(age_seconds=0.0, envelopes=0, sealed=0.0, left_seconds=60.0)
 
 
 @pytest.mark.parametrize("bounds", [{"envelopes": 0}, {"envelopes": 1 << 31}, {"plain_bytes": 0}, {"age_seconds": 0}])

@@ -13,7 +13,7 @@ from faust.types import TP
 
 from data_embassy import hops
 from data_embassy.config import Register
-from data_embassy.envelope import EpochExhausted
+from data_embassy.envelope import EpochExhausted, EpochUse
 from data_embassy.errors import DataEmbassyError, TransportError
 from pipelines.batches import Record
 from pipelines.chunks import Chunk
@@ -27,6 +27,8 @@ from schemas.records import ChangeSchema, RecordKey, encode, snapshot_run
 
 REGISTER = Register(name="population", lane="3f9c0a77b1d24e60", tier=1, source=None)
 PARTITION = TP("changes.population", 0)
+
+EPOCH_USE = EpochUse(age_seconds=1.0, envelopes=3, sealed=0.25, left_seconds=9.0)
 
 
 def records(first: int, end: int, *, run: int = 5) -> list[Record]:
@@ -73,8 +75,8 @@ class MemoryLane:
         assert lane_offset >= 0
 
     @property
-    def epoch_use(self) -> tuple[float, float]:
-        return 1.0, 0.25
+    def epoch_use(self) -> EpochUse:
+        return EPOCH_USE
 
     def seal(self, sealed: Sequence[Record]) -> bytes:
         if self.exhausted:
@@ -201,6 +203,7 @@ def test_envelopes_say_when_their_records_passed_and_epochs_do_not(world):
         await until(lambda: session.acknowledged_end == 3)
         session.accept(Chunk(PARTITION, session.reading, records(1, 5), (2_000, 5_000)))
         await until(lambda: session.acknowledged_end == 5)
+        assert session.epoch_use == EPOCH_USE
 
     session = played(world, play)
     epoch, first, second = world.lane.ways
@@ -210,7 +213,7 @@ def test_envelopes_say_when_their_records_passed_and_epochs_do_not(world):
     assert 0 < first.collected <= first.sealed
     assert session.flight.newest_way is not None
     assert session.flight.newest_way[0] == first
-    assert session.epoch_use == (1.0, 0.25)
+    assert session.epoch_use is None  # It is over: nobody seals with that key any more.
 
 
 def test_an_epoch_whose_offset_is_unknown_is_begun_again(world):

@@ -70,7 +70,13 @@ class Receiver:
 
 
 def worker(at: StandbyPosition | None, **more: Any) -> Any:
-    plain: dict[str, Any] = {"measured": Measured(), "envelope_bytes": None, "lane_end": None, "pulse_applied_at": None}
+    plain: dict[str, Any] = {
+        "measured": Measured(),
+        "envelope_bytes": None,
+        "key_envelopes": None,
+        "lane_end": None,
+        "pulse_applied_at": None,
+    }
     return SimpleNamespace(position=at, **plain | more)
 
 
@@ -209,6 +215,10 @@ def test_a_pulse_passed_when_its_own_envelope_did() -> None:
     assert (passed.captured, passed.collected, passed.sealed) == (1_030_000, 1_100_000, 1_200_000)
     assert (passed.arrived, passed.fetched, passed.decoded) == (1_700_000, 9_000_000, 9_500_000)
     assert 500 < (arrivals.envelope_bytes or 0) < 700
+    assert arrivals.key_envelopes is None
+    arrivals.add(20, 10, 700, None, counter=6)
+    arrivals.add(20, 0, 700, None)  # A repeat says nothing of the key in use.
+    assert arrivals.key_envelopes == 6
 
 
 def test_the_oldest_pulse_of_a_group_is_the_longest_on_its_way() -> None:

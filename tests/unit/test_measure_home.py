@@ -12,6 +12,7 @@ import pytest
 
 from data_embassy import metrics
 from data_embassy.config import Register, Site, Terms, open_site, pause, write_atomically
+from data_embassy.envelope import EpochUse
 from data_embassy.gauges import Kept, Newest
 from data_embassy.hops import Sent
 from data_embassy.retention import Retention, headroom
@@ -133,7 +134,7 @@ class World:
             state=State.OPEN,
             acknowledged_end=40,
             flight=SimpleNamespace(newest_way=(sent, now - 4.25)),
-            epoch_use=(120.0, 0.5),
+            epoch_use=EpochUse(age_seconds=120.0, envelopes=7, sealed=0.5, left_seconds=280.0),
         )
         self.sessions: dict[str, Any] = {"land": self.session}
         self.heard: dict[str, tuple[Heard, float]] = {}

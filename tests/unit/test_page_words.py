@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from data_embassy.status import Position, RegisterStatus
+from data_embassy.status import DataKey, Position, RegisterStatus
 from operations.page.behind import behind, hush_seconds
 from operations.page.charts import backlog_chart, lag_chart, rate_chart, rates_of
 from operations.page.headline import headline
 from operations.page.recent import EVENTS_MAX, Recent
+from operations.page.register import register_page
 from operations.page.scale import nice, nice_seconds
 from operations.page.snapshot import SPANS, Past, Sample, Seen, Snapshot
-from operations.page.words import age, ago, agreed, amount, size
+from operations.page.words import age, ago, agreed, data_key
+from operations.words import amount, size
 from tests.support.staged_page import at_home, now, past, register, silent, stopped, well
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
@@ -155,6 +157,32 @@ def test_chart_is_broken_where_nothing_is_known():
 )
 def test_axes_end_at_round_numbers(most, counts, seconds):
     assert (nice(most), nice_seconds(most)) == (counts, seconds)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (None, "not known now"),
+        (DataKey(envelopes=1204), "has sealed 1\u202f204 envelopes so far; how long it is in use is known at home"),
+        (DataKey(), "has sealed \u2013 envelopes so far; how long it is in use is known at home"),
+        (
+            DataKey(age_seconds=183_600.0, envelopes=9, used=0.129, left_seconds=3600.0),
+            "in use for 2 d 3 h; 12 % of what it may seal is used; a new one in 1 h at the latest",
+        ),
+        (
+            DataKey(age_seconds=90_000.0, envelopes=0, used=0.0, left_seconds=-1.0),
+            "in use for 1 d 1 h; less than 1 % of what it may seal is used; a new one with the next envelope",
+        ),
+        (
+            DataKey(age_seconds=60.0, envelopes=9, used=1.0, left_seconds=3600.0),
+            "in use for 1 min; 100 % of what it may seal is used; a new one with the next envelope",
+        ),
+    ],
+)
+def test_a_data_key_is_said_as_far_as_it_is_known(key, words):
+    assert data_key(key) == words
+    page = register_page(seen(one(data_key=key)), one(data_key=key), SPANS["hour"], NOW)
+    assert page.data_key == words
 
 
 def test_numbers_are_said_as_people_say_them():

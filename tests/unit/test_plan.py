@@ -11,8 +11,9 @@ from data_embassy.config import Place, Site, load_site
 from data_embassy.errors import ConfigError
 from operations.plan.forecast import DAY, Asked, Measured, forecast
 from operations.plan.measure import Found, restore, save
-from operations.plan.text import size, span, text
+from operations.plan.text import span, text
 from operations.plan.weak import Weakness, distance_km, weaknesses
+from operations.words import size
 
 ONE = Measured(
     tier=1, seconds=60, changes=200, wal_bytes=200_000, database_bytes=100_000_000_000, slot_bytes_max=60_000_000_000
@@ -175,7 +176,7 @@ def test_the_text_fits_and_names_what_is_weak():
     assert "stop: too near\n    -> move" in said
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (1_500, "1.5 kB"), (2.5e9, "2.5 GB"), (3e15, "3,000.0 TB")])
+@pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (1_500, "1.5 kB"), (2.5e9, "2.5 GB"), (3e15, "3000 TB")])
 def test_sizes_for_people(count, said):
     assert size(count) == said
 

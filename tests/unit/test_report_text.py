@@ -11,7 +11,8 @@ from consumers.history.read import Event, Sample, Totals
 from data_embassy.errors import ConfigError
 from operations.report.model import RegisterReport, Report, register_report
 from operations.report.period import period_of
-from operations.report.text import length, percent, text
+from operations.report.text import text
+from operations.words import length, percent
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 OCTOBER = period_of("2026-10-01", "2026-11-01", None, now=NOW)

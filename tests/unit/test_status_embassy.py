@@ -17,7 +17,7 @@ from consumers.stops import Stop, StopFiles
 from consumers.telling import Told, ToldFiles
 from data_embassy.config import Site, open_site, pause, write_atomically
 from data_embassy.errors import ConfigError, ContractError, TransportError
-from data_embassy.status import HOPS, RegisterStatus
+from data_embassy.status import HOPS, DataKey, RegisterStatus
 from tests.support.receiver_model import first_position
 
 SITE = '[site]\nrole="embassy"\n[kafka]\nbootstrap="x:1"\n[postgres]\nhost="127.0.0.1"\nport=1\n'
@@ -124,6 +124,14 @@ def test_a_live_standby_is_shown_with_its_lag(world: World) -> None:
     assert found.backlog.envelopes == 5
     assert found.position is not None
     assert found.position.commit_lsn == "0/16B3748"
+
+
+def test_what_the_receiver_saw_of_the_data_key_is_told_while_it_works(world: World) -> None:
+    assert world.look().data_key is None
+    world.tells(key_envelopes=77)
+    assert world.look().data_key == DataKey(envelopes=77)
+    world.tells(ago=60.0, key_envelopes=77)
+    assert world.look().data_key is None
 
 
 def test_a_switch_between_two_looks_is_looked_at_again(world: World) -> None:

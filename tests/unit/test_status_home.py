@@ -26,7 +26,7 @@ from data_embassy.config import (
     write_atomically,
 )
 from data_embassy.errors import ContractError, TransportError
-from data_embassy.status import HOPS, RegisterStatus
+from data_embassy.status import HOPS, DataKey, RegisterStatus
 from operations.status import home
 from pipelines.memory import Memory, Remembered
 from pipelines.pulse.slot import Slot, tell_slot
@@ -274,9 +274,11 @@ def test_what_waits_and_what_runs_out_is_said_while_it_is_of_the_present(world: 
         "waiting_bytes": {NAME: 900},
         "home_headroom_seconds": {NAME: 7200.0},
         "level_in_seconds": {NAME: 3.0},
+        "data_keys": {NAME: {"age_seconds": 9000.0, "envelopes": 12, "sealed": 0.12, "left_seconds": 77_400.0}},
     }
     world.tells(**words)
     found = world.look()
+    assert found.data_key == DataKey(age_seconds=9000.0, envelopes=12, used=0.12, left_seconds=77_400.0)
     assert list(found.hops.items()) == [(hop, place / 1000) for place, hop in enumerate(HOPS)]
     assert (found.backlog.bytes, found.backlog.transactions, found.level_in_seconds) == (900, 12, 3.0)
     assert found.runs_out_seconds == {"slot": 600.0, "home": 7200.0}
@@ -284,6 +286,9 @@ def test_what_waits_and_what_runs_out_is_said_while_it_is_of_the_present(world: 
     tell_slot(world.site.state, NAME, slot, lost_in=600.0, at=NOW.timestamp() - 60)
     found = world.look()
     assert (found.backlog.bytes, found.level_in_seconds, found.runs_out_seconds) == (None, None, {})
+    assert found.data_key is None
+    world.tells(**words | {"data_keys": {NAME: {"age": "of another version"}}})
+    assert world.part("forward").cause == "ForwarderDown"
 
 
 @pytest.mark.parametrize("offset", [-3600, 3600])

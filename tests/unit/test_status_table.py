@@ -42,7 +42,7 @@ EXPECTED = """\
     2 h? land       stopped     12,345  2.0 s  16/B3748AC0 generation 3
          Gapped: the lane jumps from home offset 17 to 4711: records are missing
          -> at home: embassy register snapshot land
-         generation 4.1: loading, 3 tables, 1,200,000 rows, 340.0 MB
+         generation 4.1: loading, 3 tables, 1,200,000 rows, 340 MB
    1.0 s treasury   live             -  1.0 s  16/B3748AC0 generation 3
          generation 5.1: stopped
          LoadDivergence: table 3 holds other rows
