@@ -175,7 +175,13 @@ def _add_agent(app: ForwardApp, topics: Iterable[str]) -> None:
 
 def _add_caretaker(app: ForwardApp, live: LiveSite, keys: HomeKeys, member: Membership, precedence: Precedence) -> None:
     caretaker = Caretaker(
-        live.site, keys, app.forwarder, lambda: bool(app.rebalancing), down=app.down, rate=precedence.rate
+        live.site,
+        keys,
+        app.forwarder,
+        lambda: bool(app.rebalancing),
+        down=app.down,
+        rate=precedence.rate,
+        carried=precedence.carried,
     )
     contracts = _contracts(app, live, member)
 

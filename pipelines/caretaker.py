@@ -1,11 +1,11 @@
-"""Threads beside the event loop: the watchdog and the receipts, each with connections of its own."""
+"""Threads beside the event loop: watchdog, receipts, weighing of what waits, each with connections of its own."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -28,19 +28,21 @@ from pipelines.stops import Stop, StopFiles
 from pipelines.telling import Teller
 from pipelines.trim import delete_before, trim_before
 from pipelines.watchdog import LOOP_SECONDS_MAX, REBALANCE_SECONDS_MAX, Watchdog
+from pipelines.weighing import Weigher
 
 WATCH_SECONDS: Final = 2.0
 LOOKS_WITHOUT: Final = 2
 """A topic that was just made may be unknown at the first look."""
 RECEIPT_SECONDS: Final = 2.0
 TRIM_SECONDS: Final = 3600.0
+WEIGH_FETCH_BYTES: Final = 64 << 10
 EXIT_STALLED: Final = 70
 
 _log = log.get("forward")
 
 
 class Caretaker:
-    """Watches the worker, follows receipts, trims home topics."""
+    """Watches the worker, follows receipts, weighs what waits, trims home topics."""
 
     def __init__(
         self,
@@ -51,9 +53,10 @@ class Caretaker:
         *,
         down: Travel | None = None,
         rate: Callable[[], float | None] = lambda: None,
+        carried: Callable[[], int] = lambda: 0,
     ) -> None:
         self._site, self._keys, self._forwarder = site, keys, forwarder
-        self._is_rebalancing, self._rate = is_rebalancing, rate
+        self._is_rebalancing, self._rate, self._carried = is_rebalancing, rate, carried
         self._down = Travel() if down is None else down
         self._stops = StopFiles(site.state)
         self._heard: dict[str, tuple[Heard, float]] = {}
@@ -61,6 +64,9 @@ class Caretaker:
         self._looks_without: dict[str, int] = {}
         self._is_closing = threading.Event()
         self._beat = time.monotonic()
+        self._seen: Mapping[str, int] = {}
+        """Where the home topics end, as of the last watch."""
+        self._weigher = Weigher(self._open)
         assert site.link is not None
         self._home: Settings = client_settings(site.kafka)
         self._link: Settings = client_settings(site.link)
@@ -70,12 +76,12 @@ class Caretaker:
         self._beat = time.monotonic()
 
     def start(self) -> None:
-        """Start both threads."""
-        for work in (self._watch, self._follow):
+        """Start all threads."""
+        for work in (self._watch, self._follow, self._weigh):
             threading.Thread(target=work, name=work.__name__, daemon=True).start()
 
     def stop(self) -> None:
-        """Let both threads end soon."""
+        """Let all threads end soon."""
         self._is_closing.set()
 
     def _watch(self) -> None:
@@ -90,12 +96,14 @@ class Caretaker:
                 rebalancing_since = (rebalancing_since or now) if self._is_rebalancing() else None
                 if rebalancing_since is not None and now - rebalancing_since > REBALANCE_SECONDS_MAX:
                     self._end("a rebalance does not end")
-                ends = self._ends(topics, stack, live)
+                self._seen = ends = self._ends(topics, stack, live)
                 gauges.show(live.site.registers)
                 told = teller.tell(
                     self._forwarder.sessions(),
                     ends,
                     self._rate(),
+                    carried=self._carried(),
+                    weights=self._weigher.weights,
                     retentions=retentions.of(live.site.registers.values()),
                     now=now,
                     at=time.time(),
@@ -126,6 +134,22 @@ class Caretaker:
             self.gauges.broker.say(value=True)
             self.gauges.ends.say(ends)
         return ends
+
+    def _weigh(self) -> None:
+        """Reads records, which may take long: the watch does not wait for it."""
+        while not self._is_closing.wait(WATCH_SECONDS):
+            with suppress(TransportError):  # Weighed at a later look.
+                self._weigher.look(time.monotonic(), self._waiting())
+
+    def _waiting(self) -> dict[str, range]:
+        """Home offsets that the embassy's broker has not acknowledged."""
+        ends = self._seen
+        done = {name: session.acknowledged_end for name, session in self._forwarder.sessions().items()}
+        return {name: range(first, ends[name]) for name, first in done.items() if first is not None and name in ends}
+
+    def _open(self, name: str) -> LogReader:
+        topic = self._forwarder.sessions()[name].register.changes_topic
+        return LogReader(self._home, topic, fetch_bytes=WEIGH_FETCH_BYTES)
 
     def _missing(self, name: str, session: Session | None) -> None:
         """A deleted home topic: its partition is soon nobody's, so its stop is stored here. Found again, it goes on."""

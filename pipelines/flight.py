@@ -96,6 +96,12 @@ class Flight:
         return sum(size for _, size in sizes) / records if records else None
 
     @property
+    def in_flight_bytes(self) -> int:
+        """Published and not acknowledged. Other threads ask."""
+        turn = self._turn
+        return 0 if turn is None else turn.in_flight
+
+    @property
     def is_held(self) -> bool:
         """True while registers of higher tiers have the link."""
         return self._turn is not None and self._turn.is_held

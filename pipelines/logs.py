@@ -19,6 +19,7 @@ from pipelines.tail import Bounds
 _ANSWER_SECONDS: Final = 15.0
 _READ_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
+_FETCH_BYTES: Final = 1 << 20
 _IGNORED: Final = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)  # noqa: SLF001 (public constants)
 """Groups play no part: home has no right to any at the embassy's broker, and needs none."""
 
@@ -46,7 +47,7 @@ READ_SETTINGS: Final[Settings] = {
     "enable.auto.commit": False,
     "auto.offset.reset": "error",
     "fetch.wait.max.ms": 100,
-    "fetch.message.max.bytes": 1 << 20,
+    "fetch.message.max.bytes": _FETCH_BYTES,
     "fetch.max.bytes": ENVELOPE_BYTES_MAX,
     "receive.message.max.bytes": ENVELOPE_BYTES_MAX + (1 << 20),
     "queued.max.messages.kbytes": 16_384,
@@ -65,9 +66,17 @@ class TopicMissing(TransportError):
 class LogReader:
     """Reads partition 0 of a topic; blocking, for use in a thread of its own."""
 
-    def __init__(self, settings: Settings, topic: str, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topic: str,
+        *,
+        answer_seconds: float = _ANSWER_SECONDS,
+        fetch_bytes: int = _FETCH_BYTES,
+    ) -> None:
+        """`fetch_bytes`: asked for at a time; a larger message comes nevertheless."""
         self._topic, self._answer_seconds = topic, answer_seconds
-        self._consumer = Consumer({**settings, **READ_SETTINGS})
+        self._consumer = Consumer({**settings, **READ_SETTINGS, "fetch.message.max.bytes": fetch_bytes})
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """When will each register be level, while the link carries what it carries: an estimate (pure).
 
-What goes first is ahead of a register: all of its own tier and of the higher ones. It is level once the link has
-carried that, while changes of these tiers go on coming.
+What goes first is ahead of a register: all of its own tier and of the higher ones, and what is in flight already. It is
+level once the link has carried that, while changes of these tiers go on coming.
 """
 
 from __future__ import annotations
@@ -9,10 +9,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median_low
 from typing import Final
 
 WINDOW_SECONDS: Final = 30.0
-"""Over which the coming of records is measured."""
+"""Over which the coming of records, and what the link carries, are measured."""
+SLICE_SECONDS: Final = 5.0
+"""What came within few of them is a pile, and does not go on coming."""
+CARRIED_SECONDS_MIN: Final = 5.0
+STILL_SECONDS: Final = 10.0
+"""A link that carried nothing for so long was away, and is measured anew: one large envelope may take seconds."""
+BUSY_SECONDS: Final = 3.0
+"""The link is busy while more waits than it carries in this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +31,25 @@ class Load:
     tier: int
     waiting_bytes: float
     """Sealed bytes that the embassy's broker has not acknowledged."""
+    in_flight_bytes: float = 0.0
+    """Of these, what was published: it is on the link, whatever its tier."""
     coming_bytes: float
-    """Sealed bytes that come each second."""
+    """Sealed bytes that come each second, on average."""
+    lasting_bytes: float
+    """Of these, what will go on coming."""
 
 
 def level_in(load: Load, loads: Iterable[Load], rate: float | None) -> float | None:
     """Seconds until it is level; None when the link's rate is unknown, or less than what comes."""
     if load.waiting_bytes <= 0:
         return 0.0
-    ahead = [one for one in loads if one.tier <= load.tier]
-    spare = (rate or 0.0) - sum(one.coming_bytes for one in ahead)
-    return sum(one.waiting_bytes for one in ahead) / spare if spare > 0 else None
+    ahead = spare = 0.0
+    for one in loads:
+        is_ahead = one.tier <= load.tier
+        ahead += one.waiting_bytes if is_ahead else one.in_flight_bytes
+        spare -= one.lasting_bytes if is_ahead else 0.0
+    spare += rate or 0.0
+    return ahead / spare if spare > 0 else None
 
 
 @dataclass(slots=True)
@@ -51,5 +68,40 @@ class Coming:
 
     def per_second(self) -> float:
         """Over the window; 0 while too little was seen."""
-        (first, low), (last, high) = self._ends[0], self._ends[-1]
-        return (high - low) / (last - first) if last > first else 0.0
+        return _per_second(self._ends[0], self._ends[-1])
+
+    def lasting(self) -> float:
+        """In most slices of the window at least: a pile that came at once is left out."""
+        edges = [self._ends[0]]
+        for seen in self._ends:
+            if seen[0] - edges[-1][0] >= SLICE_SECONDS:
+                edges.append(seen)
+        return median_low([_per_second(*pair) for pair in pairwise(edges)] or [self.per_second()])
+
+
+@dataclass(slots=True)
+class Carried:
+    """What a link carries each second on average, seen while it is busy: its best moments say too much."""
+
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+    _moved_at: float = 0.0
+
+    def see(self, now: float, carried: int, *, is_busy: bool) -> None:
+        """So many bytes were acknowledged until now. What stood still or was idle says nothing of the link."""
+        if not self._seen or carried != self._seen[-1][1]:
+            self._moved_at = now
+        if not is_busy or now - self._moved_at >= STILL_SECONDS:
+            self._seen.clear()
+        self._seen.append((now, carried))
+        while self._seen[0][0] < now - WINDOW_SECONDS:
+            self._seen.popleft()
+
+    def per_second(self) -> float | None:
+        """Over the window; None while too little was seen."""
+        if not self._seen or self._seen[-1][0] - self._seen[0][0] < CARRIED_SECONDS_MIN:
+            return None
+        return _per_second(self._seen[0], self._seen[-1])
+
+
+def _per_second(first: tuple[float, int], last: tuple[float, int]) -> float:
+    return (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else 0.0

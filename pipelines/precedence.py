@@ -127,6 +127,10 @@ class Precedence:
             self._round_trip.add(seconds, now)
         self._wake_held()
 
+    def carried(self) -> int:
+        """Bytes that were acknowledged since the beginning; other threads may ask."""
+        return self._carried
+
     def rate(self) -> float | None:
         """Bytes per second that the link carried lately at its best; None when nothing was sent."""
         return self._rate.at(self.clock())

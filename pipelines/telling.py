@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Final
 from data_embassy.config import write_hint
 from data_embassy.envelope import EpochUse
 from data_embassy.retention import Retention, headroom
-from pipelines.outlook import Coming, Load, level_in
+from pipelines.outlook import BUSY_SECONDS, Carried, Coming, Load, level_in
 from pipelines.session import Session
+from pipelines.weighing import Weight
 
 _BYTES_UNKNOWN: Final = 100.0
 """Taken for a sealed record before the first was sealed."""
@@ -54,6 +55,7 @@ class Teller:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._coming: dict[str, Coming] = {}
+        self._carried = Carried()
         self.headrooms: Mapping[str, float | None] = {}
         """Seconds until each home topic's retention may remove what was not forwarded, as of the last telling."""
 
@@ -63,15 +65,23 @@ class Teller:
         ends: Mapping[str, int],
         rate: float | None,
         *,
+        carried: int = 0,
+        weights: Mapping[str, Weight] = MappingProxyType({}),
         retentions: Mapping[str, Retention] = MappingProxyType({}),
         now: float,
         at: float,
     ) -> Told:
-        """Say it; a disk that is full keeps nothing from being forwarded. `ends` are those of the home topics."""
+        """Say it; a disk that is full keeps nothing from being forwarded. `ends` are those of the home topics.
+
+        `rate`: bytes per second that the link carried lately at its best. `carried`: bytes until now.
+        """
         self._coming = {name: self._coming.get(name, Coming()) for name in ends}
         for name, end in ends.items():
             self._coming[name].see(now, end)
-        loads = {name: self._load(sessions[name], name, end) for name, end in ends.items() if name in sessions}
+        loads = {
+            name: self._load(sessions[name], end, weights.get(name)) for name, end in ends.items() if name in sessions
+        }
+        usual = self._usual(rate, carried, loads.values(), now)
         headrooms = {
             name: self._headroom(sessions[name], load, retentions[name], at)
             for name, load in loads.items()
@@ -86,7 +96,7 @@ class Teller:
             acknowledged={name: session.acknowledged_end for name, session in sessions.items()},
             states={name: session.state.value for name, session in sessions.items()},
             held=sorted(name for name, session in sessions.items() if session.flight.is_held),
-            level_in_seconds={name: _rounded(level_in(load, loads.values(), rate)) for name, load in loads.items()},
+            level_in_seconds={name: _rounded(level_in(load, loads.values(), usual)) for name, load in loads.items()},
             bytes_per_record={name: _rounded(session.flight.bytes_per_record) for name, session in sessions.items()},
             data_keys={name: use for name, one in sessions.items() if (use := one.epoch_use) is not None},
             link_bytes_per_second=_rounded(rate),
@@ -106,13 +116,22 @@ class Teller:
             coming_bytes=load.coming_bytes,
         )
 
-    def _load(self, session: Session, name: str, end: int) -> Load:
-        each = session.flight.bytes_per_record or _BYTES_UNKNOWN
+    def _usual(self, best: float | None, carried: int, loads: Iterable[Load], now: float) -> float | None:
+        """What the link carries while more waits than it can take; its best while that is not known."""
+        usual = self._carried.per_second() or best or 0.0
+        self._carried.see(now, carried, is_busy=sum(load.waiting_bytes for load in loads) > BUSY_SECONDS * usual)
+        return self._carried.per_second() or best
+
+    def _load(self, session: Session, end: int, weight: Weight | None) -> Load:
+        sealed, coming = session.flight.bytes_per_record or _BYTES_UNKNOWN, self._coming[session.register.name]
+        waiting, newest = (sealed, sealed) if weight is None else (weight.waiting, weight.newest)
         done = session.acknowledged_end
         return Load(
             tier=session.register.tier,
-            waiting_bytes=each * max(0, end - done) if done is not None else 0.0,
-            coming_bytes=each * self._coming[name].per_second(),
+            waiting_bytes=waiting * max(0, end - done) if done is not None else 0.0,
+            in_flight_bytes=session.flight.in_flight_bytes,
+            coming_bytes=newest * coming.per_second(),
+            lasting_bytes=newest * coming.lasting(),
         )
 
 

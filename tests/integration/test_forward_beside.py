@@ -9,12 +9,14 @@ import requests
 from confluent_kafka import Producer
 
 from data_embassy.envelope import encode_payload, sign_receipt
+from data_embassy.envelope.codec import compress
 from data_embassy.keys import load_embassy_keys, load_home_keys
 from deploy.local.machine import LOOPBACK, free_ports
 from pipelines.caretaker import Caretaker
 from pipelines.logs import LogReader
 from pipelines.receipts import ReceiptFollower
 from pipelines.session import State
+from pipelines.weighing import Weigher
 from tests.support.forwarding import Bench, bench, until
 
 
@@ -55,6 +57,21 @@ def test_what_a_worker_does_is_measured(brokers):
             send_receipt(site, register, 700)
             until(lambda: value_of(port, "embassy_receipt_home_offset", register) == 700, 30)
             assert value_of(port, "embassy_receipt_lag_seconds", register) == 2
+
+
+def test_what_waits_is_weighed_at_homes_broker(brokers):
+    with bench(brokers) as site:
+        register = site.registers[0]
+        site.writer(register).write_changes(2_000, size=8_000)
+        site.writer(register).write_changes(2_000, size=80)
+        site.writer(register).flush()
+        known = site.site.registers[register]
+        weigher = Weigher(lambda _: LogReader({"bootstrap.servers": brokers.home}, known.changes_topic))
+        offsets = range(2, 4_002)
+        weigher.look(0, {register: offsets})
+        values = [value for _, _, value in site.home_records(register)[offsets[0] : offsets[-1] + 1]]
+        assert weigher.weights[register].waiting == pytest.approx(len(compress(b"".join(values))) / 4_000, rel=0.3)
+        assert weigher.weights[register].newest < 100
 
 
 @pytest.mark.parametrize(("kept_from", "first_kept"), [(900, 701), (600, 600)])

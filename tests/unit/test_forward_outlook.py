@@ -1,16 +1,34 @@
 """When a register will be level, by what the link carries."""
 
-from pipelines.outlook import WINDOW_SECONDS, Coming, Load, level_in
+import pytest
+
+from pipelines.outlook import (
+    CARRIED_SECONDS_MIN,
+    SLICE_SECONDS,
+    STILL_SECONDS,
+    WINDOW_SECONDS,
+    Carried,
+    Coming,
+    Load,
+    level_in,
+)
+
+LOOK_SECONDS = 2
 
 
-def load(tier: int, waiting: float = 0.0, coming: float = 0.0) -> Load:
-    return Load(tier=tier, waiting_bytes=waiting, coming_bytes=coming)
+def load(tier: int, waiting: float = 0.0, coming: float = 0.0, flying: float = 0.0) -> Load:
+    return Load(tier=tier, waiting_bytes=waiting, coming_bytes=2 * coming, lasting_bytes=coming, in_flight_bytes=flying)
 
 
 def test_what_is_ahead_is_carried_first():
     first, second, third = load(1, 1000), load(2, 3000), load(3, 6000)
     loads = [first, second, third]
     assert [level_in(one, loads, 100) for one in loads] == [10, 40, 100]
+
+
+def test_what_lower_tiers_sent_before_is_on_the_link_too():
+    high, low = load(1, 1000), load(3, 6000, flying=500)
+    assert [level_in(one, [high, low], 100) for one in (high, low)] == [15, 70]
 
 
 def test_what_comes_meanwhile_takes_its_part_of_the_link():
@@ -44,3 +62,56 @@ def test_a_rewritten_topic_is_counted_anew():
     coming.see(1, 10)
     coming.see(2, 30)
     assert coming.per_second() == 20
+
+
+def test_a_pile_that_came_at_once_does_not_go_on_coming():
+    coming, end = Coming(), 0
+    for at in range(0, 61, LOOK_SECONDS):
+        end += 10 * LOOK_SECONDS + (5000 if 40 <= at < 48 else 0)
+        coming.see(at, end)
+        assert coming.lasting() == pytest.approx(10 if at else 0)
+    assert coming.per_second() > 500
+
+
+def test_what_comes_in_every_slice_goes_on_coming():
+    coming = Coming()
+    for at in range(0, 61, LOOK_SECONDS):
+        coming.see(at, 100 * int(at // (SLICE_SECONDS + 1)))
+    assert coming.lasting() == pytest.approx(coming.per_second(), rel=0.5)
+    assert coming.lasting() > 0
+
+
+def test_a_busy_link_carries_what_it_carried_over_a_window():
+    carried = Carried()
+    for at in range(0, 101, LOOK_SECONDS):
+        carried.see(at, 10 * min(at, 50) + 1000 * max(0, at - 50), is_busy=True)
+    assert carried.per_second() == 1000
+
+
+def test_large_envelopes_that_take_seconds_are_counted_as_carried():
+    carried = Carried()
+    for at in range(0, 61, LOOK_SECONDS):
+        carried.see(at, 1000 * (at // 8), is_busy=True)
+    assert carried.per_second() == pytest.approx(1000 / 8, rel=0.3)
+
+
+def test_a_link_that_was_away_is_measured_anew():
+    carried, back = Carried(), 40
+    for at in range(0, back + 1, LOOK_SECONDS):
+        carried.see(at, 1000 * min(at, 10), is_busy=True)
+    assert back - 10 > STILL_SECONDS
+    assert carried.per_second() is None
+    for at in range(back, back + 9, LOOK_SECONDS):
+        carried.see(at, 10_000 + 100 * (at - back), is_busy=True)
+    assert carried.per_second() == 100
+
+
+def test_an_idle_link_says_nothing_of_what_it_can_carry():
+    carried = Carried()
+    assert carried.per_second() is None
+    carried.see(0, 0, is_busy=True)
+    assert carried.per_second() is None
+    carried.see(CARRIED_SECONDS_MIN, 500, is_busy=True)
+    assert carried.per_second() == 500 / CARRIED_SECONDS_MIN
+    carried.see(CARRIED_SECONDS_MIN + 1, 510, is_busy=False)
+    assert carried.per_second() is None
