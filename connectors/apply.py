@@ -17,10 +17,11 @@ def connect_client(site: Site) -> ConnectClient:
 
 
 def apply_connector(site: Site, name: str) -> list[str]:
-    """Apply the plan; the topics that were created. Raises ConfigError, TransportError."""
+    """Apply the plan, and let it run; the topics that were created. Raises ConfigError, TransportError."""
     wanted = plan(site, name)
     created = ensure_topics(site.kafka, wanted.topics)
     with connect_client(site) as client:
         client.put(wanted.name, wanted.config)
+        client.resume(wanted.name)
         client.restart_failed(wanted.name)
     return created

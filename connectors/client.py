@@ -19,6 +19,8 @@ _CAUSE_CHARS_MAX: Final = 600
 ABSENT: Final = "ABSENT"
 RUNNING: Final = "RUNNING"
 FAILED: Final = "FAILED"
+PAUSED: Final = ("PAUSED", "STOPPED")
+"""Somebody told Kafka Connect so."""
 _STOP: Final = re.compile(r"\A([A-Z][A-Za-z]+): (.*)\. Remedy: (.*)\Z", re.DOTALL)
 
 
@@ -54,9 +56,14 @@ class ConnectorStatus:
 class ConnectClient:
     """Requests to one Kafka Connect cluster."""
 
-    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, url: str, *, sleep: Callable[[float], None] = time.sleep, answer_seconds: float | None = None
+    ) -> None:
+        """`answer_seconds`: for one who only looks, and would rather know soon that nobody answers."""
         self._url = url.rstrip("/")
         self._sleep = sleep
+        self._timeout = _TIMEOUT_SECONDS if answer_seconds is None else (answer_seconds, answer_seconds)
+        self._busy_seconds = _BUSY_SECONDS_MAX if answer_seconds is None else answer_seconds
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -82,6 +89,10 @@ class ConnectClient:
         """Restart the connector and its task if they failed."""
         self._ask("POST", f"/connectors/{quote(name)}/restart?includeTasks=true&onlyFailed=true")
 
+    def resume(self, name: str) -> None:
+        """Let a connector run that somebody paused or stopped; nothing happens to one that runs."""
+        self._ask("PUT", f"/connectors/{quote(name)}/resume")
+
     def config(self, name: str) -> dict[str, str] | None:
         """The connector's configuration; None when there is none."""
         found: dict[str, str] | None = self._ask("GET", f"/connectors/{quote(name)}/config")
@@ -94,7 +105,7 @@ class ConnectClient:
 
     def _ask(self, method: str, path: str, *, json: object = None) -> Any:
         """The answer's JSON, `{}` without a body, None for 404; waits while a rebalance is on (409)."""
-        deadline = time.monotonic() + _BUSY_SECONDS_MAX
+        deadline = time.monotonic() + self._busy_seconds
         while True:
             answer = self._send(method, path, json)
             if answer.status_code != requests.codes.conflict or time.monotonic() > deadline:
@@ -115,7 +126,7 @@ class ConnectClient:
 
     def _send(self, method: str, path: str, json: object) -> requests.Response:
         try:
-            return self._session.request(method, self._url + path, json=json, timeout=_TIMEOUT_SECONDS)
+            return self._session.request(method, self._url + path, json=json, timeout=self._timeout)
         except requests.RequestException as error:
             raise TransportError(
                 f"Kafka Connect does not answer at {self._url} ({type(error).__name__})",

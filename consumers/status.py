@@ -28,6 +28,8 @@ __all__ = ["RegisterStatus", "embassy_status"]
 
 SILENT_SECONDS: Final = 10.0
 """A receiver that has not said anything for so long does not run."""
+PULSE_SECONDS: Final = 20.0
+"""A register whose newest pulse is older than this, while nothing waits here, is silent: it beats every second."""
 Clock = Callable[[], dt.datetime]
 _TRIES_MAX: Final = 5
 _RETRY_SECONDS: Final = 0.2
@@ -121,6 +123,8 @@ def _assemble(
         state, cause = "empty" if state == "empty" else "down", "ReceiverDown"
     elif told is not None and told.state == "waiting":
         state, cause, reason = "waiting", told.cause, told.trouble
+    elif state == "live" and envelopes == 0 and is_trusted is not False and lag is not None and lag > PULSE_SECONDS:
+        state, cause = "waiting", "PulseSilent"
     if is_down and cause != "ReceiverDown":
         notes = (*notes, "no receiver works here: embassy run receive")
     if pause is not None:

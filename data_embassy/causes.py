@@ -200,6 +200,25 @@ CAUSES: Final[dict[str, Cause]] = {
         "embassy status",
         _RUNNING,
     ),
+    "LinkDown": Cause(
+        "The embassy's broker does not answer through the link.",
+        "home",
+        "embassy config show, and see who answers at link.bootstrap; it goes on by itself",
+        "link",
+    ),
+    "HomeBrokerDown": Cause(
+        "Home's broker does not answer: nothing is captured or forwarded.", "home", "systemctl start kafka", _RUNNING
+    ),
+    "ConnectDown": Cause(
+        "Kafka Connect does not answer: no register is captured.", "home", "systemctl start kafka-connect", _RUNNING
+    ),
+    "PulseDown": Cause("No pulse is written into the register.", "home", "embassy run pulse", _RUNNING),
+    "PulseSilent": Cause(
+        "No pulse of the register arrives: its capture, the forwarder, the link or home stands still.",
+        "home",
+        "embassy status",
+        "silence",
+    ),
     "ReceiptWentBack": Cause(
         "The embassy states less than it stated before: a copy was rolled back.", "embassy", REPLAY, _DIFFERS
     ),
@@ -262,11 +281,27 @@ CAUSES: Final[dict[str, Cause]] = {
         "name the primary's host and port in the contract, then: embassy connector apply NAME",
         "capture",
     ),
+    "CaptureStopped": Cause(
+        "The register's connector was paused, stopped or removed.", "home", "embassy connector apply NAME", "capture"
+    ),
     "CaptureFailed": Cause(
         "The capture task of the register failed; it is tried again by itself.",
         "home",
         "embassy connector status NAME",
         "capture",
+    ),
+    # What is lost soon; nothing stands still for it.
+    "SlotNearLoss": Cause(
+        "The register's server will throw away log that the standby still needs.",
+        "home",
+        "embassy connector apply NAME; to win time, raise max_slot_wal_keep_size at the register",
+        "slot",
+    ),
+    "RetentionNearLoss": Cause(
+        "A topic's retention will remove what is still needed.",
+        "here",
+        "kafka-configs.sh --alter --entity-type topics --entity-name TOPIC --add-config retention.ms=-1",
+        "retention",
     ),
 }
 

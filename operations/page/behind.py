@@ -9,10 +9,13 @@ from typing import Final
 
 from data_embassy.config import Role
 from data_embassy.status import RegisterStatus
-from operations.status.home import SILENT_SECONDS
+from operations.status.stations import SILENT_SECONDS
 
 HUSH_SECONDS: Final = 20.0
 """Every register's clock beats once a second: after so long without any beat, home is dark or the link is."""
+
+
+SILENT: Final = ("EmbassySilent", "LinkDown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ def hush_seconds(found: Sequence[RegisterStatus], role: Role, now: dt.datetime) 
         return None
     if role == "home":
         return heard if all(_is_silent(one) for one in found if one.state != "paused") else None
-    working = [one for one in found if one.state == "live"]
+    working = [one for one in found if one.state == "live" or one.cause == "PulseSilent"]
     return heard if working and all(one.backlog.envelopes == 0 for one in working) else None
 
 
@@ -68,4 +71,4 @@ def _committed(one: RegisterStatus, now: dt.datetime) -> float | None:
 
 
 def _is_silent(one: RegisterStatus) -> bool:
-    return one.cause == "EmbassySilent" or any(part.cause == "EmbassySilent" for part in one.parts)
+    return any(part.cause in SILENT for part in one.parts) or one.cause in SILENT

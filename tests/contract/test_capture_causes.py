@@ -15,7 +15,10 @@ from tests.contract.test_stops_causes import commands, stop_classes
 SOURCES = Path("connectors/capture/src/main/java")
 THROWN = re.compile(r"\bnew CaptureException\(")
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
-CONDITIONS = {"EmbassySilent", "ForwarderDown", "ReceiptWentBack", "ReceiverDown"}
+CONDITIONS = {
+    "CaptureStopped", "ConnectDown", "EmbassySilent", "ForwarderDown", "HomeBrokerDown", "LinkDown", "PulseDown",
+    "PulseSilent", "ReceiptWentBack", "ReceiverDown", "RetentionNearLoss", "SlotNearLoss",
+}  # fmt: skip
 """Seen by `embassy status`, thrown by nobody."""
 
 

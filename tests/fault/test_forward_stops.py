@@ -16,7 +16,8 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 
 from data_embassy.keys import Role, encode_bundle, import_bundle, init_keys, init_recovery, load_keyring
-from operations.status.home import FORWARDER_SECONDS, home_status
+from operations.status.home import home_status
+from operations.status.stations import FORWARDER_SECONDS
 from tests.support.commands import command
 from tests.support.forwarding import Bench, bench, until
 

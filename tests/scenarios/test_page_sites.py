@@ -67,7 +67,7 @@ def test_pages_follow_a_cut_link_by_themselves(registers, addresses):
             heading(home, "^Nothing has come from the embassy for")
             heading(embassy, "^Nothing has come from home for")
             assert "≤" in row(home)
-            expect(home.locator("#r-state")).to_contain_text("EmbassySilent")
+            expect(home.locator("#r-state")).to_contain_text("LinkDown")
             for site, page in zip(SITES, (home, embassy), strict=True):
                 shoot(page, f"system-{site}-link-cut")
         finally:

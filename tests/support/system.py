@@ -80,18 +80,23 @@ def plain_postgres(settings: Mapping[str, str] | None = None) -> Iterator[PlainP
 
 @contextmanager
 def local_system(
-    *, has_roles: bool = True, disks: Callable[[Path], AbstractContextManager[None]] | None = None
+    *,
+    has_roles: bool = True,
+    has_monitoring: bool = False,
+    has_pages: bool = False,
+    disks: Callable[[Path], AbstractContextManager[None]] | None = None,
 ) -> Iterator[LocalSystem]:
     """The whole system without registers, in a folder of its own; nothing of it is left afterwards.
 
-    `disks` prepares the system's folder before its first start, and ends after its end.
+    `has_monitoring` and `has_pages` as of `LocalSystem.up`; `disks` prepares the system's folder before its first
+    start, and ends after its end.
     """
     _end_forgotten()
     with _folder(_SYSTEM) as folder, nullcontext() if disks is None else disks(folder / "local"):
         (folder / "owner").write_text(str(os.getpid()))
         system = LocalSystem(folder / "local", heaps=Heaps(broker=384, connect=512), is_apart=can_be_apart())
         try:
-            system.up(has_roles=has_roles)
+            system.up(has_roles=has_roles, has_monitoring=has_monitoring, has_pages=has_pages)
             yield system
         finally:
             system.down()

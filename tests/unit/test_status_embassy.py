@@ -134,6 +134,17 @@ def test_what_the_receiver_saw_of_the_data_key_is_told_while_it_works(world: Wor
     assert world.look().data_key is None
 
 
+def test_a_standby_to_which_no_pulse_comes_is_not_live(world: World) -> None:
+    world.position = replace(POSITION, pulse_at=(AT - 60) * 1_000_000)
+    assert (world.look().state, world.look().cause) == ("live", None), "envelopes wait to be applied"
+    world.end = POSITION.lane_offset + 1
+    found = world.look()
+    assert (found.state, found.cause, found.lag_seconds) == ("waiting", "PulseSilent", 60.0)
+    assert found.remedy == "at home: embassy status"
+    world.tells(is_offset_small=False)
+    assert world.look().cause is None, "clocks that differ say nothing of a lag"
+
+
 def test_a_switch_between_two_looks_is_looked_at_again(world: World) -> None:
     world.failures = 3
     assert world.look().state == "live"

@@ -28,6 +28,7 @@ from data_embassy.config import (
 from data_embassy.errors import ContractError, TransportError
 from data_embassy.status import HOPS, DataKey, RegisterStatus
 from operations.status import home
+from pipelines.logs import TopicMissing
 from pipelines.memory import Memory, Remembered
 from pipelines.pulse.slot import Slot, tell_slot
 from pipelines.receipts import Heard, Receipt
@@ -143,7 +144,7 @@ def connect_client(world: World) -> Callable[..., Any]:
             assert isinstance(found, ConnectorStatus)
             return found
 
-    return lambda _url: Client().opened()
+    return lambda *_, **__: Client().opened()
 
 
 @pytest.fixture
@@ -177,11 +178,63 @@ def test_everything_answers(world: World) -> None:
 def test_what_cannot_be_reached_is_said_and_the_rest_is_shown(world: World) -> None:
     world.receipts = world.home_end = world.slot = world.connector = AWAY
     found = world.look()
-    assert len(found.notes) == 3
+    assert len(found.notes) == 4
     assert found.backlog.records is None
-    assert [part.state for part in found.parts] == ["unknown", "unknown", "live", "unknown"]
-    assert found.cause == "EmbassySilent"
-    assert found.reason == "nothing can be heard: the link, or the embassy's broker, is away"
+    assert [(part.state, part.cause) for part in found.parts] == [
+        ("waiting", "RegisterUnreachable"), ("waiting", "HomeBrokerDown"), ("live", None), ("unknown", "LinkDown"),
+    ]  # fmt: skip
+    assert (found.state, found.cause) == ("waiting", "RegisterUnreachable")
+    assert found.parts[-1].reason == "the embassy's broker does not answer through the link, and nothing was ever heard"
+
+
+def test_a_topic_that_is_not_there_yet_is_no_broker_that_is_away(world: World) -> None:
+    world.home_end = TopicMissing("no such topic", remedy="wait")
+    found = world.look()
+    assert (found.state, found.cause, found.backlog.records, found.notes) == ("live", None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("connector", "cause", "state", "remedy"),
+    [
+        (AWAY, "ConnectDown", "waiting", "systemctl start kafka-connect"),
+        (ConnectorStatus(state="STOPPED"), "CaptureStopped", "stopped", "embassy connector apply land"),
+        (ConnectorStatus(state="PAUSED"), "CaptureStopped", "stopped", "embassy connector apply land"),
+        (ConnectorStatus(state="ABSENT"), "CaptureStopped", "stopped", "embassy connector apply land"),
+        (ConnectorStatus(state="UNASSIGNED"), None, "live", None),
+    ],
+)
+def test_capture_that_is_away_is_said_with_its_remedy(
+    world: World, connector: Any, cause: str | None, state: str, remedy: str | None
+) -> None:
+    world.connector = connector
+    found = world.look()
+    assert (found.cause, found.state, found.remedy) == (cause, state, remedy)
+
+
+def test_a_first_snapshot_has_no_connector_yet(world: World) -> None:
+    world.connector, world.receipts = ConnectorStatus(state="ABSENT"), replace(HEARD, state="loading")
+    found = world.look()
+    assert (found.state, found.cause) == ("loading", None)
+
+
+@pytest.mark.parametrize(
+    ("slot", "cause"), [((False, 4096), "PulseDown"), (None, None), (AWAY, "RegisterUnreachable")]
+)
+def test_a_pulse_that_nobody_writes_is_said_unless_the_register_has_no_slot_or_no_server(
+    world: World, slot: Any, cause: str | None
+) -> None:
+    world.slot = slot
+    told = Slot(is_active=False, retained=4096, safe=10_000, status="extended")
+    tell_slot(world.site.state, NAME, told, lost_in=600.0, at=NOW.timestamp() - 60)
+    assert world.part("source").cause == cause
+
+
+def test_a_link_that_is_away_is_told_from_an_embassy_that_is_silent(world: World) -> None:
+    world.receipts = AWAY
+    world.remembers(heard=replace(HEARD, signed_at=AT - 60 * SECOND))
+    found = world.look()
+    assert (found.state, found.cause) == ("unknown", "LinkDown")
+    assert str(found.reason).startswith("the embassy's broker does not answer through the link; the embassy last said")
 
 
 def test_what_was_heard_last_stands_in_while_the_link_is_away(world: World) -> None:
