@@ -17,7 +17,7 @@ from operations.verify.model import DifferingRange
 from operations.verify.repair import plan_of, send_again
 from schemas.content import Moved, live_sequences
 from schemas.digest import Algorithm
-from schemas.ranges import EVERYTHING, Cut
+from schemas.ranges import EVERYTHING, Cut, condition
 from tests.support.prepared_register import PreparedRegister, prepared_register
 from tests.support.system import PlainPostgres
 from tests.support.verify_pair import SCHEMA, Pair, copied
@@ -99,6 +99,16 @@ def test_composite_keys_with_odd_names_and_values_are_cut_too(pair):
     (where,) = found.ranges["Odd ✎.two \\ keys'"]
     assert where.within.start == (f"a\\'{77 % 7}", "77.00")
     assert where.rows == 1
+
+
+def test_neighbouring_ranges_hold_every_row_once(home, pair):
+    with pair.contents() as (content, _):
+        table, bounds = content.tables["public", "plain"], content.bounds(("public", "plain"), EVERYTHING, 5000)
+    assert len(bounds) > 1
+    ids: list[tuple[int]] = []
+    for within in EVERYTHING.cut(bounds):
+        ids += home.query(f"SELECT id FROM plain AS t WHERE {condition(table.key, within)} ORDER BY id")
+    assert ids == home.query("SELECT id FROM plain ORDER BY id")
 
 
 def test_tables_without_key_and_views_are_compared_as_wholes(pair):
