@@ -100,7 +100,7 @@ def judge(fault: Fault, looks: Sequence[Look], struck: float, mended: float) -> 
         fired=sorted({_alarm(alarm) for look in during for alarm in _firing(look)}),
         unexpected=sorted({*_untrue_alerts(fault, looks), *_untrue_lines(fault, during)}),
         lasted=round(mended - struck, 1),
-        well_after=_well_after(looks, mended),
+        well_after={} if fault.is_well else _well_after(looks, mended),
     )
 
 

@@ -71,11 +71,14 @@ def _hush(snapshot: Snapshot, quiet: float) -> Headline:
     since = snapshot.taken_at - dt.timedelta(seconds=quiet)
     text = f"Nothing has come from {other} for {age(quiet)}."
     if snapshot.role == "home":
-        below = f"What stands here is what it last said, at {clock(since)} UTC. Either the link is cut or it is dark."
+        is_cut = any(part.cause == "LinkDown" for one in snapshot.seen.registers for part in one.parts)
+        why = "The link is cut, or it is dark." if is_cut else "The link works: nobody receives there, or says so."
+        below = f"What stands here is what it last said, at {clock(since)} UTC. {why}"
         return Headline(text=text, below=below, tone="unknown")
     many = len(snapshot.seen.registers)
     whole = "The standby stands" if many == 1 else f"{_whole(many).capitalize()} standbys stand"
-    below = f"{whole} as home was at {clock(since)} UTC, complete and ready. Either the link is cut or home is dark."
+    below = f"{whole} as home was at {clock(since)} UTC, complete and ready. "
+    below += "The link is cut, home is dark, or nobody captures or forwards there."
     return Headline(text=text, below=below, tone=LATE)
 
 

@@ -14,7 +14,8 @@ from operations.page.charts import Meter, Spark, meter, spark
 from operations.page.facts import Fact, facts
 from operations.page.headline import Headline, headline
 from operations.page.snapshot import Proof, Snapshot
-from operations.page.words import MEANINGS, Moment, agreed, lag, moment, tone_of
+from operations.page.words import LATE, MEANINGS, Moment, agreed, lag, moment, tone_of
+from operations.status.losses import losses
 from operations.words import UNKNOWN, amount, counted, duration, size
 
 WORTH_SAYING_SECONDS: Final = 5.0
@@ -183,6 +184,9 @@ def stops(one: RegisterStatus) -> Iterator[Stop]:
         if part.cause is not None and part.cause != one.cause:
             text = f"At the station {part.name}: {sentence(part.reason or '')}"
             yield Stop(title=part.cause, text=text, remedy=part.remedy, tone=part.state)
+    for loss in losses(one):
+        if loss.remedy is not None:
+            yield Stop(title=loss.cause, text=sentence(loss.text), remedy=loss.remedy, tone=LATE)
     candidate = one.candidate
     if candidate is not None:
         text = f"{candidate.name}: {candidate.state}{_progress(candidate.detail)}."

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from data_embassy.status import Part, RegisterStatus
+from operations.status.losses import losses
 from operations.words import duration, size
 
 WIDTH: Final = 80
@@ -15,8 +16,6 @@ _COLORS: Final = {"live": "32", "loading": "36", "paused": "33", "waiting": "33"
 _RED: Final = "31;1"
 _QUIET: Final = ("empty",)
 _WORTH_SAYING_SECONDS: Final = 5.0
-_SOON_SECONDS: Final = 86_400.0
-_RUNS_OUT: Final = {"slot": "the slot", "home": "the home topic", "lane": "the lane"}
 _INDENT: Final = " " * 9
 
 
@@ -91,9 +90,9 @@ def _outlook(one: RegisterStatus) -> Iterator[str]:
     total, slowest = sum(one.hops.values()), max(one.hops, key=lambda hop: one.hops[hop], default=None)
     if slowest is not None and total >= _WORTH_SAYING_SECONDS:
         yield f"of the {duration(total)} of its newest pulse, {duration(one.hops[slowest])} on the hop {slowest}"
-    for what, seconds in sorted(one.runs_out_seconds.items(), key=lambda item: item[1]):
-        if seconds < _SOON_SECONDS:
-            yield f"{_RUNS_OUT.get(what, what)} loses what is still needed in about {duration(seconds)}"
+    for loss in losses(one):
+        yield loss.text
+        yield from _remedy(loss.remedy)
 
 
 def _level_in(one: RegisterStatus) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import uvicorn
 
+from data_embassy import causes
 from data_embassy.config import Page, Role
 from data_embassy.errors import DataEmbassyError
 from data_embassy.status import HOPS, Backlog, Part, Position, RegisterStatus
@@ -105,9 +106,9 @@ def at_home(found: Sequence[RegisterStatus], *, heard_seconds: float = 2.0) -> t
             Part(
                 name="embassy",
                 state="unknown",
-                cause="EmbassySilent",
-                reason=why,
-                remedy="at the embassy: embassy status",
+                cause="LinkDown",
+                reason=f"the embassy's broker does not answer through the link; {why}",
+                remedy=causes.remedy_of("LinkDown", register="", site="home"),
             )
         )
     else:

@@ -10,6 +10,7 @@ from data_embassy.status import DataKey, Position, RegisterStatus
 from operations.page.behind import behind, hush_seconds
 from operations.page.charts import backlog_chart, lag_chart, rate_chart, rates_of
 from operations.page.headline import headline
+from operations.page.overview import stops
 from operations.page.recent import EVENTS_MAX, Recent
 from operations.page.register import register_page
 from operations.page.scale import nice, nice_seconds
@@ -71,6 +72,28 @@ def test_home_is_called_dark_only_when_nothing_at_all_comes_and_all_works_here()
         assert hush_seconds([replace(dark[0], **less), *dark[1:]], "embassy", NOW) is None
     assert hush_seconds([replace(each, state="down") for each in dark], "embassy", NOW) is None
     assert hush_seconds([replace(each, is_lag_trusted=False) for each in dark], "embassy", NOW) is None
+
+
+def test_registers_to_which_no_pulse_comes_count_for_a_dark_home_all_the_same():
+    dark = [replace(each, position=None, state="waiting", cause="PulseSilent") for each in silent(well(), 90.0)]
+    assert said(*dark) == "Nothing has come from home for 1 min 30 s."
+    below = headline(replace(seen(*dark), role="embassy"), NOW).below
+    assert below.endswith("The link is cut, home is dark, or nobody captures or forwards there.")
+    assert said(dark[0], one()) == f"{dark[0].register.capitalize()} waits for a service."
+
+
+def test_a_cut_link_is_told_from_an_embassy_that_says_nothing():
+    cut = at_home([one()], heard_seconds=95)
+    assert "The link is cut, or it is dark." in headline(replace(seen(*cut), role="home"), NOW).below
+    parts = tuple(replace(part, cause="EmbassySilent") for part in cut[0].parts[-1:])
+    mute = replace(cut[0], cause="EmbassySilent", parts=parts)
+    assert "The link works:" in headline(replace(seen(mute), role="home"), NOW).below
+
+
+def test_what_is_lost_soon_has_its_command():
+    (found,) = stops(one(runs_out_seconds={"slot": 600.0, "lane": 80_000.0}))
+    assert (found.title, found.text) == ("SlotNearLoss", "The slot loses what is still needed in about 10 min.")
+    assert str(found.remedy).startswith("embassy connector apply land")
 
 
 def test_a_silent_embassy_is_at_most_as_far_behind_as_it_was_plus_its_silence():

@@ -66,7 +66,12 @@ def test_an_objective_that_is_not_met_is_said():
     text = table("home", "home", [slow])
     assert "of the 12.0 s of its newest pulse, 9.5 s on the hop link" in text
     assert "the slot loses what is still needed in about 10 min" in text
+    assert f"-> embassy connector apply {slow.register}; to win time, raise max_slot_wal_keep_size" in text
     assert "the lane" not in text
+    soon = table("embassy", "embassy", [replace(LIVE, runs_out_seconds={"lane": 80_000.0, "home": 600.0})])
+    assert f"--entity-name changes.{LIVE.register} --add-config retention.ms=-1" in soon
+    assert "the lane loses what is still needed in about 22 h" in soon
+    assert f"lane.{LIVE.lane}" not in soon, "there is time"
     late = replace(LIVE, lag_seconds=90.0, objective_seconds=10, is_objective_met=False)
     assert "         further behind than the 10.0 s of its objective" in table("home", "home", [late]).splitlines()
 
