@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 
 from data_embassy import metrics
 from data_embassy.config import Register, Site, paused
+from data_embassy.drills import last_passed
 from data_embassy.errors import DataEmbassyError
 from data_embassy.keys import signing_key_file
 from data_embassy.verifications import finished_at, newest_report
@@ -94,7 +95,7 @@ def _watch_register(site: Site, register: Register) -> None:
     verified = Kept(partial(_verified, site.state, name))
     metrics.LAST_VERIFICATION_TIME.labels(name).set_function(lambda: verified()[0])
     metrics.LAST_VERIFICATION_EQUAL.labels(name).set_function(lambda: verified()[1])
-    metrics.LAST_DRILL_TIME.labels(name).set(0)
+    metrics.LAST_DRILL_TIME.labels(name).set_function(Kept(partial(_drilled, site.state, name)))
 
 
 def _free(path: Path) -> float:
@@ -114,6 +115,12 @@ def _key_written_at(site: Site) -> float | None:
 def _age(written_at: Callable[[], float | None]) -> float:
     at = written_at()
     return math.nan if at is None else max(0.0, time.time() - at)
+
+
+def _drilled(state: Path, register: str) -> float:
+    """When the newest drill ended that passed, seconds since 1970."""
+    at = last_passed(state, register)
+    return 0.0 if at is None else at.timestamp()
 
 
 def _verified(state: Path, register: str) -> tuple[float, float]:

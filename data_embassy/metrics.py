@@ -166,7 +166,9 @@ LAST_VERIFICATION_EQUAL: Final = Gauge(
     REGISTER,
 )
 LAST_DRILL_TIME: Final = Gauge(
-    "embassy_last_drill_timestamp_seconds", "When the last drill succeeded; 0 before the first.", REGISTER
+    "embassy_last_drill_timestamp_seconds",
+    "When the last drill ended that passed, by this site's record; 0 before the first.",
+    REGISTER,
 )
 KEY_AGE: Final = _site_gauge("embassy_key_age_seconds", "Age of this site's signing key; NaN if unknown.")
 DISK_FREE: Final = Gauge("embassy_disk_free_bytes", "Free bytes of a disk that the site's settings name.", ("disk",))

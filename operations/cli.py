@@ -32,6 +32,8 @@ _REGISTER_VERBS: Final = (
     "verify",
     "verifications",
     "repair",
+    "drilled",
+    "drills",
     "pause",
     "resume",
     "tier",

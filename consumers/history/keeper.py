@@ -45,7 +45,7 @@ class HistoryKeeper:
         reports: Callable[[str], Iterable[Happening]],
         now: Callable[[], dt.datetime],
     ) -> None:
-        """`look` tells what is known of the registers that this process receives, `reports` their verifications."""
+        """`look` tells of the registers that this process receives, `reports` what is on record of each."""
         self._postgres, self._look, self._reports, self._now = postgres, look, reports, now
         self._control: Control | None = None
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class HistoryKeeper:
         self._left: list[Notes] = []
         self._entries: list[Entry] = []
         self._happenings: list[Happening] = []
-        self._heard: set[tuple[str, dt.datetime]] = set()
+        self._heard: set[tuple[str, str, dt.datetime]] = set()
         """Reports that are stored."""
         self._writes = 0
         self._is_failing = False
@@ -153,9 +153,9 @@ class HistoryKeeper:
 
     def _hear_reports(self, store: HistoryStore) -> None:
         for name in list(self._notes):
-            new = [one for one in self._reports(name) if (name, one.at) not in self._heard]
+            new = [one for one in self._reports(name) if (name, one.kind, one.at) not in self._heard]
             store.write([], [one for one in new if not store.has(name, one.kind, one.at)])
-            self._heard.update((name, one.at) for one in new)
+            self._heard.update((name, one.kind, one.at) for one in new)
 
     def _store(self) -> HistoryStore:
         if self._control is None:

@@ -14,6 +14,7 @@ from consumers.history.notes import Watched
 from consumers.history.store import Happening
 from consumers.supervise import RegisterReceiver
 from data_embassy.config import Site, paused
+from data_embassy.drills import Drill, drills
 from data_embassy.verifications import finished_at, reports
 
 REPAIR: Final = "at home: embassy register repair {}"
@@ -26,9 +27,17 @@ def keeper_of(site: Site, receivers: Callable[[], Iterable[RegisterReceiver]]) -
     def now() -> dt.datetime:
         return dt.datetime.now(dt.UTC)
 
-    return HistoryKeeper(
-        site.postgres, look=looker(site, receivers, now=now), reports=Verifications(site.state).of, now=now
-    )
+    return HistoryKeeper(site.postgres, look=looker(site, receivers, now=now), reports=recorded(site.state), now=now)
+
+
+def recorded(state: Path) -> Callable[[str], list[Happening]]:
+    """What is on this site's record of a register: verifications and drills."""
+    verifications = Verifications(state)
+
+    def of(register: str) -> list[Happening]:
+        return verifications.of(register) + [_drilled(register, one) for one, _ in drills(state, register)]
+
+    return of
 
 
 def looker(
@@ -79,6 +88,18 @@ class Verifications:
         for path, document in reports(self._state, register, without=known):
             known[path] = _verified(register, document["report"])
         return [one for one in known.values() if one is not None]
+
+
+def _drilled(register: str, one: Drill) -> Happening:
+    note = f": {one.note}" if one.note else ""
+    return Happening(
+        register=register,
+        kind="drill",
+        at=one.at,
+        text=f"{one.result}, by {one.by}{note}",
+        cause=None if one.is_passed else "DrillFailed",
+        facts={"is_passed": one.is_passed, "by": one.by, "registers": list(one.registers), "drill": one.id},
+    )
 
 
 def _verified(register: str, report: Mapping[str, Any]) -> Happening | None:

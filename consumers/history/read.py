@@ -75,7 +75,7 @@ class Event:
     at: dt.datetime
     register: str
     kind: str
-    """outage, stop, pause, generation, live, superseded, replay, verification, repair ..."""
+    """outage, stop, pause, generation, live, superseded, replay, verification, drill, repair ..."""
     cause: str | None
     text: str
     remedy: str | None

@@ -19,7 +19,7 @@ def report(
     register: Annotated[str | None, typer.Option("--register", help="Only this one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """At the embassy: objectives met or not, worst lags and why, outages, stops, verifications of a period.
+    """At the embassy: objectives met or not, worst lags and why, outages, stops, verifications, drills of a period.
 
     Needs neither home nor Prometheus. Exit code 1 when an objective was missed, or is not known to have been met.
     """

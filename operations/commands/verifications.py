@@ -16,13 +16,12 @@ def verifications(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the verifications of a register whose signed reports this site keeps, oldest first."""
-    from data_embassy.keys import load_embassy_keys, load_home_keys
     from data_embassy.verifications import is_signed, reports
+    from operations.signing import signer_of
 
     site = load_site(site_folder(None))
     register = site.register(name)
-    is_home = site.role == "home"
-    signer = load_home_keys(site.keys).signer if is_home else load_embassy_keys(site.keys).receipt_signer
+    signer = signer_of(site)
     rows = [
         {
             "finished_at": document["report"].get("finished_at"),

@@ -37,6 +37,7 @@ def facts(snapshot: Snapshot, now: dt.datetime) -> Iterator[Fact]:
     yield _other_site(snapshot, now)
     yield _clocks(found)
     yield _proofs(snapshot, now)
+    yield _drills(snapshot, now)
     if snapshot.role == "home":
         yield _link(snapshot)
     yield from _runs_out(found)
@@ -79,6 +80,15 @@ def _proofs(snapshot: Snapshot, now: dt.datetime) -> Fact:
         return Fact(label="Proof", text="none yet", below="embassy register verify NAME, at home")
     oldest, count, total = max(times, key=lambda one: one.seconds), len(newest), len(snapshot.seen.registers)
     return Fact(label="Proven equal", moment=oldest, below=f"{count} of {total} registers; the longest ago")
+
+
+def _drills(snapshot: Snapshot, now: dt.datetime) -> Fact:
+    passed = ([each.drill.at for each in found if each.drill.is_passed] for found in snapshot.seen.drills.values())
+    newest = [max(times) for times in passed if times]
+    if not newest:
+        return Fact(label="Take-over drilled", text="not yet", below="no drill that passed is on record here")
+    count = f"{len(newest)} of {counted(len(snapshot.seen.registers), 'register')}"
+    return Fact(label="Take-over drilled", moment=moment(min(newest), now), below=f"{count}; the longest ago")
 
 
 def _link(snapshot: Snapshot) -> Fact:

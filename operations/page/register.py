@@ -11,7 +11,7 @@ from data_embassy.status import HOPS, Part, RegisterStatus
 from operations.page.behind import behind
 from operations.page.charts import Chart, backlog_chart, lag_chart, rate_chart, rates_of
 from operations.page.overview import Stop, behind_words, heard, heard_label, sentence, stops, waits
-from operations.page.snapshot import SPANS, Event, Key, Past, Proof, Snapshot, Span
+from operations.page.snapshot import SPANS, Event, Key, Past, Practice, Proof, Snapshot, Span
 from operations.page.words import HOP_WORDS, MEANINGS, Moment, agreed, data_key, day_and_clock, tone_of
 from operations.words import UNKNOWN, amount, counted, duration, size
 
@@ -79,6 +79,8 @@ class RegisterPage:
     events: tuple[Happened, ...]
     proofs: tuple[Proof, ...]
     proof_words: tuple[str, ...]
+    drills: tuple[Practice, ...]
+    drill_words: tuple[str, ...]
     keys: tuple[Key, ...]
     key_words: tuple[str, ...]
     data_key: str
@@ -91,6 +93,7 @@ def register_page(snapshot: Snapshot, one: RegisterStatus, span: Span, now: dt.d
     known_behind = behind(one, snapshot.role)
     tone, past = tone_of(one), snapshot.pasts.get((one.register, span.name))
     known, proofs = causes.CAUSES.get(one.cause or ""), snapshot.seen.proofs.get(one.register, ())
+    drills = snapshot.seen.drills.get(one.register, ())
     return RegisterPage(
         name=one.register,
         tone=tone,
@@ -116,6 +119,8 @@ def register_page(snapshot: Snapshot, one: RegisterStatus, span: Span, now: dt.d
         events=() if past is None else tuple(_happened(event, now) for event in past.events),
         proofs=proofs,
         proof_words=tuple(day_and_clock(proof.finished_at) for proof in proofs),
+        drills=drills,
+        drill_words=tuple(day_and_clock(each.drill.at) for each in drills),
         keys=snapshot.seen.keys,
         key_words=tuple(_key_age(key, now) for key in snapshot.seen.keys),
         data_key=data_key(one.data_key),

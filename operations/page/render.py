@@ -70,7 +70,7 @@ class Renderer:
             return None
         view = register_page(snapshot, one, span, now)
         parts = self._template("register_parts.html")
-        names = ("top", "why", "hops", "charts", "numbers", "position", "events", "proofs", "keys", "notes")
+        names = ("top", "why", "hops", "charts", "numbers", "position", "events", "proofs", "drills", "keys", "notes")
         regions = {part: getattr(parts, part)(view) for part in names}
         regions["notice"] = self._notice(snapshot, now)
         frame = self._environment.get_template("register.html").render(view=view, regions=regions)

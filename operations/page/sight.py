@@ -7,27 +7,28 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import psycopg
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumers.control import Control
 from consumers.history.read import events, samples
 from consumers.status import embassy_status
 from data_embassy.config import LiveSite, Site
+from data_embassy.drills import DRILLS, drills
 from data_embassy.errors import DataEmbassyError, TransportError
-from data_embassy.keys import load_embassy_keys, load_home_keys, load_keyring
-from data_embassy.keys.sets import Keyed
-from data_embassy.verifications import is_signed, reports
+from data_embassy.keys import load_keyring
+from data_embassy.shelf import Shelf, Signer
+from data_embassy.verifications import VERIFICATIONS, is_signed, reports
 from operations.page.gather import EVENTS_MAX, Clock
-from operations.page.snapshot import Key, Past, Proof, Seen, Span
+from operations.page.snapshot import Key, Past, Practice, Proof, Seen, Span
+from operations.signing import signer_of
 from operations.status.home import home_status
 from pipelines.telling import read_told
 
 PROOFS_MAX: Final = 20
 POINTS_MAX: Final = 360
-_Signer = Keyed[Ed25519PrivateKey]
+R = TypeVar("R")
 
 
 class HomeSight:
@@ -35,7 +36,7 @@ class HomeSight:
 
     def __init__(self, site: Site, *, clock: Clock) -> None:
         self._live, self._clock = LiveSite(site), clock
-        self._reports, self._ring = _Reports(), _Ring()
+        self._records, self._ring = _Recorded(), _Ring()
 
     def look(self) -> Seen:
         """The site as it is now."""
@@ -43,7 +44,8 @@ class HomeSight:
         told, ring = read_told(site.state), self._ring.of(site.keys)
         return Seen(
             registers=tuple(home_status(site, clock=self._clock)),
-            proofs=self._reports.of(site, lambda: load_home_keys(site.keys).signer),
+            proofs=self._records.proofs.of(site),
+            drills=self._records.drills.of(site),
             keys=ring.keys,
             trusts=ring.trusts,
             link_bytes_per_second=None if told is None else told.link_bytes_per_second,
@@ -59,7 +61,7 @@ class EmbassySight:
 
     def __init__(self, site: Site, *, clock: Clock) -> None:
         self._live, self._clock = LiveSite(site), clock
-        self._reports, self._ring = _Reports(), _Ring()
+        self._records, self._ring = _Recorded(), _Ring()
 
     def look(self) -> Seen:
         """The site as it is now."""
@@ -67,7 +69,8 @@ class EmbassySight:
         ring = self._ring.of(site.keys)
         return Seen(
             registers=tuple(embassy_status(site, clock=self._clock)),
-            proofs=self._reports.of(site, lambda: load_embassy_keys(site.keys).receipt_signer),
+            proofs=self._records.proofs.of(site),
+            drills=self._records.drills.of(site),
             keys=ring.keys,
             trusts=ring.trusts,
         )
@@ -137,31 +140,45 @@ def _made_at(path: Path) -> dt.datetime | None:
     return None
 
 
-class _Reports:
-    """Reads a register's signed reports again only when its folder changed."""
+class _Records(Generic[R]):
+    """Reads a register's signed records again only when their folder changed."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[int, tuple[Proof, ...]]] = {}
+    def __init__(self, shelf: Shelf, read: Callable[[Site, str, Signer], tuple[R, ...]]) -> None:
+        self._shelf, self._read = shelf, read
+        self._known: dict[str, tuple[int, tuple[R, ...]]] = {}
 
-    def of(self, site: Site, signer: Callable[[], _Signer]) -> Mapping[str, tuple[Proof, ...]]:
+    def of(self, site: Site) -> Mapping[str, tuple[R, ...]]:
         known = {}
         for name in site.registers:
             with suppress(OSError):
-                changed = (site.state / "verifications" / name).stat().st_mtime_ns
+                changed = self._shelf.folder_of(site.state, name).stat().st_mtime_ns
                 seen = self._known.get(name)
                 if seen is None or seen[0] != changed:
-                    seen = (changed, _proofs(site, name, signer()))
+                    seen = (changed, self._read(site, name, signer_of(site)))
                 known[name] = seen
         self._known = known
-        return {name: proofs for name, (_, proofs) in known.items()}
+        return {name: found for name, (_, found) in known.items()}
 
 
-def _proofs(site: Site, register: str, signer: _Signer) -> tuple[Proof, ...]:
+def _practices(site: Site, register: str, signer: Signer) -> tuple[Practice, ...]:
+    found = list(drills(site.state, register))[-PROOFS_MAX:]
+    return tuple(Practice(drill=one, is_signed=DRILLS.is_signed(document, signer)) for one, document in reversed(found))
+
+
+def _proofs(site: Site, register: str, signer: Signer) -> tuple[Proof, ...]:
     documents = [document for _, document in reports(site.state, register)][-PROOFS_MAX:]
     return tuple(_proof(document, signer) for document in reversed(documents))
 
 
-def _proof(document: Mapping[str, Any], signer: _Signer) -> Proof:
+class _Recorded:
+    """What both sites have on record."""
+
+    def __init__(self) -> None:
+        self.proofs = _Records(VERIFICATIONS, _proofs)
+        self.drills = _Records(DRILLS, _practices)
+
+
+def _proof(document: Mapping[str, Any], signer: Signer) -> Proof:
     # Only what names no table and no row: keys of differing rows may stand in a report.
     report = document["report"]
     return Proof(

@@ -9,9 +9,10 @@ from typing import Final
 
 from consumers.history.read import Event, Sample
 from data_embassy.config import Role
+from data_embassy.drills import Drill
 from data_embassy.status import RegisterStatus
 
-__all__ = ["SPANS", "Event", "Key", "Past", "Proof", "Sample", "Seen", "Snapshot", "Span", "Trouble"]
+__all__ = ["SPANS", "Event", "Key", "Past", "Practice", "Proof", "Sample", "Seen", "Snapshot", "Span", "Trouble"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,15 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """A drill that this site has on record."""
+
+    drill: Drill
+    is_signed: bool
+    """True when this site's key signed the record as it stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """A key by its id; `made_at` is when its file was written."""
 
@@ -73,6 +83,8 @@ class Seen:
 
     registers: tuple[RegisterStatus, ...]
     proofs: Mapping[str, tuple[Proof, ...]] = field(default_factory=dict)
+    """By register, newest first."""
+    drills: Mapping[str, tuple[Practice, ...]] = field(default_factory=dict)
     """By register, newest first."""
     keys: tuple[Key, ...] = ()
     trusts: tuple[str, ...] = ()

@@ -61,7 +61,7 @@ class RegisterReport:
     stops: tuple[Span, ...] = ()
     pauses: tuple[Span, ...] = ()
     others: tuple[Event, ...] = ()
-    """Verifications, generations, repairs and so on, oldest first."""
+    """Verifications, drills, generations, repairs and so on, oldest first."""
 
     @property
     def is_met(self) -> bool | None:
@@ -117,6 +117,11 @@ class RegisterReport:
         """Events without duration of one kind."""
         return [one for one in self.others if one.kind == kind]
 
+    @property
+    def unsorted(self) -> list[Event]:
+        """Events of kinds that have no place of their own."""
+        return [one for one in self.others if one.kind not in ("verification", "drill")]
+
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
         totals, worst = self.totals, self.worst
@@ -148,7 +153,8 @@ class RegisterReport:
             "stops": [one.as_json() for one in self.stops],
             "pauses": [one.as_json() for one in self.pauses],
             "verifications": [_event(one) for one in self.of_kind("verification")],
-            "events": [_event(one) for one in self.others if one.kind != "verification"],
+            "drills": [_event(one) for one in self.of_kind("drill")],
+            "events": [_event(one) for one in self.unsorted],
         }
 
 

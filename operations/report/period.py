@@ -30,7 +30,7 @@ def period_of(since: str | None, until: str | None, last: str | None, *, now: dt
         return Period(since=now - _length(last), until=now)
     if since is None:
         raise ConfigError("a report needs a period", remedy=_REMEDY)
-    begin, end = _moment(since), now if until is None else min(now, _moment(until))
+    begin, end = moment(since), now if until is None else min(now, moment(until))
     if begin >= now:
         raise ConfigError(f"{since} has not come yet", remedy=_REMEDY)
     if begin >= end:
@@ -45,9 +45,10 @@ def _length(text: str) -> dt.timedelta:
     return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def _moment(text: str) -> dt.datetime:
+def moment(text: str, *, remedy: str = _REMEDY) -> dt.datetime:
+    """A time in ISO form, UTC unless it says otherwise; raises ConfigError."""
     try:
         found = dt.datetime.fromisoformat(text.strip())
         return (found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError):
-        raise ConfigError(f"{text} is no date in ISO form", remedy=_REMEDY) from None
+        raise ConfigError(f"{text} is no date in ISO form", remedy=remedy) from None

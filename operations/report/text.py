@@ -108,7 +108,8 @@ def _register(one: RegisterReport, period: Period) -> Iterator[str]:
     yield from _spans("Stops", one.stops)
     yield from _spans("Pauses", one.pauses)
     yield from _verifications(one.of_kind("verification"))
-    yield from _events([event for event in one.others if event.kind != "verification"])
+    yield from _drills(one.of_kind("drill"))
+    yield from _events(one.unsorted)
 
 
 def _answer(one: RegisterReport) -> str:
@@ -164,6 +165,15 @@ def _verifications(found: Sequence[Event]) -> Iterator[str]:
     for one in [one for one in found if one.cause is not None][-SHOWN_MAX:]:
         yield from _wrapped(f"{moment(one.at)} {one.text}.", indent="    ")
         yield f"      -> {one.remedy}"
+
+
+def _drills(found: Sequence[Event]) -> Iterator[str]:
+    if not found:
+        return
+    passed, newest = sum(1 for one in found if one.cause is None), found[-1]
+    yield from _wrapped(
+        f"Drills: {len(found)}, {passed} passed; the newest {moment(newest.at)}, {newest.text.rstrip('.')}."
+    )
 
 
 def _events(found: Sequence[Event]) -> Iterator[str]:

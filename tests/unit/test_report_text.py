@@ -96,6 +96,18 @@ def test_an_objective_that_was_met_all_the_time_says_so_first():
     assert "Watched" not in words
 
 
+def test_drills_are_told_and_counted():
+    failed = event("2026-10-03", "drill", "failed, by duty: no keys at hand.", cause="DrillFailed")
+    one = report(totals(), event("2026-10-02", "drill", "passed, by duty"), failed)
+    assert "Drills: 2, 1 passed; the newest 2026-10-03 00:00:00, failed, by duty: no keys at hand." in " ".join(
+        shown(one).split()
+    )
+    found = one.as_json()
+    assert [each["text"] for each in found["drills"]] == ["passed, by duty", "failed, by duty: no keys at hand."]
+    assert found["events"] == []
+    assert "Drills" not in shown(report(totals()))
+
+
 def test_seconds_that_were_missed_and_seconds_that_nobody_knows_are_told_apart():
     one = report(totals(known=SECONDS - 25, met=SECONDS - 60))
     assert one.is_met is False

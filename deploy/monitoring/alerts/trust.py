@@ -48,7 +48,7 @@ _UNDRILLED = Alert(
     severity="ticket",
     summary="Nobody drilled a take-over of {{ $labels.register }} for a month",
     description="What is not practised does not work on the day on which it is needed.",
-    command="embassy status",
+    command="embassy register drills {{ $labels.register }}",
     page="proofs",
 )
 _CLOCKS = Alert(
