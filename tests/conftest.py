@@ -14,10 +14,13 @@ from tests.support.halves import HALVES, OPTION
 from tests.support.scenario import Registers
 from tests.support.system import PlainPostgres, local_system, plain_broker, plain_postgres
 
+COMPUTING = "property"
+"""Tests that need hardly a service: it matters little where they run."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which half of all tests: what `make test` runs side by side."""
-    parser.addoption(OPTION, choices=HALVES, help="only tests of the whole system, or only all others")
+    parser.addoption(OPTION, choices=HALVES, help="only tests of whole systems and what only computes, or all others")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "campaign: long; runs in `make campaign` only (EMBASSY_CAMPAIGN=1)")
     config.addinivalue_line("markers", "clears(*causes): stops a register for these, and its remedy makes it go on")
     config.addinivalue_line("markers", "crowded: runs behind those who share registers: it leaves many more behind")
+    config.addinivalue_line("markers", "whole: starts a whole system of its own, and belongs to that half")
     config.addinivalue_line("markers", "last: runs after all others, because it leaves the session's system broken")
 
 
@@ -49,8 +53,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _half(item: pytest.Item) -> str:
-    """Tests that use the session's system, or (`bare`) one of their module: about half of the time of all tests."""
-    return "system" if _uses(item, "system") or _uses(item, "bare") else "rest"
+    """Tests of a whole system: the session's, one of their module (`bare`), one of their own (`whole`).
+
+    With those that only compute it is about half of the time of all tests.
+    """
+    is_whole = _uses(item, "system") or _uses(item, "bare") or item.get_closest_marker("whole") is not None
+    return "system" if is_whole or item.path.parent.name == COMPUTING else "rest"
 
 
 def _uses(item: pytest.Item, fixture: str) -> bool:

@@ -223,6 +223,7 @@ def test_no_secret_stands_in_a_log(bare):
         assert not any(secret in text for secret in secrets), log.name
 
 
+@pytest.mark.whole
 def test_data_outlives_a_killed_supervisor_and_down_leaves_nothing():
     with local_system(has_roles=False) as system:
         # The supervisor beside them, and what keeps the sites apart.

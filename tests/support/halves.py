@@ -1,4 +1,4 @@
-"""Run all tests in two pytest processes side by side: those of the whole system in one, all others in the other.
+"""Run all tests in two pytest processes side by side: those of whole systems and those that only compute, the rest.
 
     python -m tests.support.halves [OPTIONS OF PYTEST ...]
 
