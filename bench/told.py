@@ -60,6 +60,8 @@ def measure(fault: Fault, registers: Registers, watch: Watch) -> Outcome:
     """Bring it about, wait until everything is said or a deadline, mend it, wait until all is well or a deadline."""
     wait_well(watch)
     watch.queries = [(says.site, says.what) for says in fault.says if says.kind == "metric"]
+    if not fault.is_well:  # What a former fault left must not count for this one.
+        wait_for(lambda: not any(is_said(says, watch.looks[-1]) for says in fault.says), "nothing is said yet")
     limit = max((says.within for says in fault.says), default=0.0) + MARGIN_SECONDS
     with fault.breaks(registers):
         struck = time.time()

@@ -11,6 +11,8 @@ from bench.told_faults import Fault, Says
 from bench.told_watch import Alarm, Look
 from deploy.monitoring.model import BOTH
 
+LAG_SECONDS_MAX: Final = 15.0
+"""Prometheus asks every five seconds and records every five; a receipt comes every five."""
 WELL: Final = re.compile(r"(is|are) (kept warm|within (its|their) objectives?)\.")
 OF_THE_PAST: Final = (
     "ObjectiveBurnsFast", "ObjectiveBurns", "ObjectiveBurnsSlowly", "NoRecentVerification", "NoRecentDrill",
@@ -64,7 +66,13 @@ class Outcome:
         late = [f"{one.site} {one.kind} {one.what!r}: {one.after} s, not within {one.within:g} s"
                 for one in self.findings if not one.is_kept]  # fmt: skip
         unwell = [f"not well again: {what}" for what, after in self.well_after.items() if after is None]
-        return [*late, *self.unexpected, *unwell]
+        return [*late, *self.unexpected, *unwell, *self._lags()]
+
+    def _lags(self) -> Iterable[str]:
+        if self.true_lag is not None:
+            for site, shown in self.shown_lag.items():
+                if shown is None or not abs(shown - self.true_lag) <= LAG_SECONDS_MAX:
+                    yield f"{site} shows a lag of {shown}, and it is {self.true_lag:.1f} s"
 
 
 def is_said(says: Says, look: Look) -> bool:

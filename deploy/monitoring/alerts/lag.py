@@ -104,12 +104,15 @@ _PULSE_SILENT = Alert(
 )
 _HOME_DARK = Alert(
     name="HomeDark",
-    expr="min by (site) (embassy_pulse_age_seconds) > 60",
+    expr=(
+        "(min by (site) (embassy_pulse_age_seconds) > 60)\n"
+        "unless on (site) (sum by (site) (increase(embassy_apply_transactions_total[45s])) > 0)"
+    ),
     severity="page",
     summary="Nothing comes from home any more",
     description=(
-        "No register's pulse was applied for a minute: the link is cut, home's forwarder is down, or home is gone. The "
-        "standbys hold what they have."
+        "No register's pulse was applied for a minute, and nothing else: the link is cut, home is gone, or nobody "
+        "captures or forwards there. The standbys hold what they have."
     ),
     command=STATUS,
     page="link",
