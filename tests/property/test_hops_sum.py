@@ -87,6 +87,16 @@ def test_a_register_whose_clock_is_ahead_shows_no_lag_of_nought(
     assert sum(found.hops.values()) >= (committed - passed.captured) / SECOND - 1e-3
 
 
+@given(ways(), st.integers(min_value=1, max_value=HOUR))
+def test_hops_do_not_end_before_home_let_the_envelope_go(
+    way: tuple[int, Passed, int, list[int]], behind_home: int
+) -> None:
+    """An embassy's clock that nobody has measured says that it applied what home had not sealed."""
+    pulse, passed, _, took = way
+    found = measure(pulse, passed, passed.sealed - behind_home, correction=0.0)
+    assert [round(seconds * SECOND) for seconds in found.hops.values()] == [*took[:3], 0, 0, 0]
+
+
 def test_an_estimate_within_an_envelope_makes_no_clock_wrong() -> None:
     """Captured between 1 s and 9 s, by its place early; its pulse tells that it was late."""
     passed = Passed(
