@@ -6,7 +6,7 @@ Several registers share one link, each with a connection of its own, so that who
 2. A register below it publishes only while all that is in flight is less than the link carries in `QUEUE_SECONDS` plus
    a bare round trip: nothing of a lower tier ever waits in front of a higher one for longer.
 3. Nor does it publish while a register of a higher tier is held.
-4. Registers of one tier share what there is.
+4. Registers of one tier share what there is: of those that wait, who sent last is woken last.
 5. When nothing is in flight, rule 2 holds nobody.
 
 What the link carries is measured by acknowledgements: the best rate seen lately, and the shortest round trip. An
@@ -82,6 +82,7 @@ class Precedence:
 
     clock: Callable[[], float]
     _turns: list[Turn] = field(default_factory=list)
+    """Who sent longest ago comes first."""
     _carried: int = 0
     _rate: Extreme = field(default_factory=lambda: Extreme(max, RATE_SECONDS))
     _round_trip: Extreme = field(default_factory=lambda: Extreme(min, ROUND_TRIP_SECONDS))
@@ -115,6 +116,7 @@ class Precedence:
     def sent(self, turn: Turn, size: int) -> Ticket:
         """An envelope of `size` bytes was published."""
         turn.in_flight += size
+        self._turns.sort(key=lambda one: one is turn)  # To the end; the others keep their order.
         return Ticket(size=size, sent_at=self.clock(), carried=self._carried)
 
     def acknowledged(self, turn: Turn, ticket: Ticket) -> None:

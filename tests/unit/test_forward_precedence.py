@@ -142,6 +142,23 @@ def test_a_link_that_becomes_slow_is_noticed():
     assert max(high.delays) < 1.0
 
 
+def test_of_those_that_wait_who_sent_last_is_woken_last():
+    precedence, woken = Precedence(clock=Clock()), list[str]()
+    first = precedence.join(1, lambda: None)
+    turns = {name: precedence.join(2, partial(woken.append, name)) for name in ("court", "land", "pension")}
+    tickets = []
+    for _ in range(4):
+        ticket = precedence.sent(first, IN_FLIGHT_BYTES_MIN)
+        assert [precedence.bytes_free(turn) for turn in turns.values()] == [0, 0, 0]
+        woken.clear()
+        precedence.acknowledged(first, ticket)
+        assert sorted(woken) == sorted(turns)
+        turn = turns[woken[0]]  # It takes all there is, as soon as it is woken.
+        tickets.append((woken[0], precedence.sent(turn, 1)))
+        precedence.acknowledged(turn, tickets[-1][1])
+    assert [name for name, _ in tickets] == ["court", "land", "pension", "court"]
+
+
 def test_registers_of_one_tier_are_never_held():
     precedence = Precedence(clock=Clock())
     turns = [precedence.join(2, lambda: None) for _ in range(2)]
