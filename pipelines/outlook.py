@@ -17,7 +17,7 @@ WINDOW_SECONDS: Final = 30.0
 """Over which the coming of records, and what the link carries, are measured."""
 SLICE_SECONDS: Final = 5.0
 """What came within few of them is a pile, and does not go on coming."""
-CARRIED_SECONDS_MIN: Final = 5.0
+CARRIED_SECONDS_MIN: Final = 3.0
 STILL_SECONDS: Final = 10.0
 """A link that carried nothing for so long was away, and is measured anew: one large envelope may take seconds."""
 BUSY_SECONDS: Final = 3.0

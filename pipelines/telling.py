@@ -117,10 +117,14 @@ class Teller:
         )
 
     def _usual(self, best: float | None, carried: int, loads: Iterable[Load], now: float) -> float | None:
-        """What the link carries while more waits than it can take; its best while that is not known."""
+        """What the link carries on average while more waits than it can take, its best otherwise; None: not known yet.
+
+        Its best says nothing of a link that was just mended: what it brings first was sent long before.
+        """
         usual = self._carried.per_second() or best or 0.0
-        self._carried.see(now, carried, is_busy=sum(load.waiting_bytes for load in loads) > BUSY_SECONDS * usual)
-        return self._carried.per_second() or best
+        is_busy = sum(load.waiting_bytes for load in loads) > BUSY_SECONDS * usual
+        self._carried.see(now, carried, is_busy=is_busy)
+        return self._carried.per_second() if is_busy else best
 
     def _load(self, session: Session, end: int, weight: Weight | None) -> Load:
         sealed, coming = session.flight.bytes_per_record or _BYTES_UNKNOWN, self._coming[session.register.name]
