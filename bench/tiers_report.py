@@ -11,8 +11,12 @@ from bench.lags import middle_and_most
 from bench.ten_report import markdown
 
 _EVERY_SECONDS = 10.0
-_ASKED_AT = (5.0, 30.0, 60.0, 90.0, 120.0)
+_ASKED_AT = (10.0, 30.0, 60.0, 90.0, 120.0, 180.0, 240.0, 300.0)
 """Seconds behind the mending at which estimates are compared with what happened."""
+_SETTLED_SECONDS = 30.0
+_NEAR_SECONDS = 10.0
+"""Below this what a standby needs to apply, and when the lag was asked, weigh more than the link."""
+_FACTORS = (1.5, 2.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,28 +151,69 @@ def _time(result: Result) -> str:
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """An estimate and what it really took, seconds; of a register that was not level yet."""
+
+    estimate: Estimate
+    took: float
+
+    @property
+    def is_settled(self) -> bool:
+        """True where it must be right: not at once behind the mending, and not about the last moments."""
+        return self.estimate.at >= _SETTLED_SECONDS and self.took >= _NEAR_SECONDS
+
+    @property
+    def factor(self) -> float:
+        """By how much it is wrong, too long or too short alike; infinite where nothing was said."""
+        said = self.estimate.level_in
+        return max(said / self.took, self.took / said) if said else float("inf")
+
+
+def judged(result: Result, name: str) -> list[Judged]:
+    """Every estimate of a register until it was level, in the order in which they were asked for."""
+    level = result.level_at(name)
+    return [
+        Judged(estimate=one, took=level - one.at)
+        for one in result.estimates
+        if one.register == name and level is not None and one.at < level
+    ]
+
+
 def _estimates(result: Result) -> str:
-    rows = []
-    for asked_at in _ASKED_AT:
-        for one in sorted(result.lines, key=lambda one: (one.tier, one.register)):
-            level = result.level_at(one.register)
-            said = next((e for e in result.estimates if e.register == one.register and e.at >= asked_at), None)
-            if said is None or level is None or level <= said.at:
-                continue
-            estimate = "-" if said.level_in is None else f"{said.level_in:.0f}"
-            waits = "waits" if said.is_held else ""
-            rows.append((f"{said.at:.0f}", one.register, one.tier, waits, estimate, f"{level - said.at:.0f}"))
-    columns = ("asked after s", "register", "tier", "state", "estimate: level in s", "it took s")
+    lines = sorted(result.lines, key=lambda one: (one.tier, one.register))
+    found = {one.register: judged(result, one.register) for one in lines}
+    rows = [(one.register, one.tier, *(_said(found[one.register], at) for at in _ASKED_AT)) for one in lines]
+    columns = ("register", "tier", *(f"after {at:.0f} s" for at in _ASKED_AT))
     return f"""\
 ## What the status at home estimated, and what happened
-Asked at some moments, for the registers that were not level yet. "waits": higher tiers had the link. The estimate is
-about the link (when the embassy's broker has everything); what it took was measured at the standby, where the lag says
-so. "-": it says nothing.
+So many seconds behind the mending: "level in ESTIMATE s / it took S s", empty for registers that were level. The
+estimate is about the link (when the embassy's broker has everything); what it took was measured at the standby, where
+the lag says so. "-": it says nothing.
 
-The estimate knows how many records wait, and takes each for as large as those that it sealed last. Where what waits is
-of another size, as here, where rows of 2 kB stand behind ordinary ones, it is too short by as much as the sizes differ
-until such rows are on their way; then it takes also what people write for that large, and is too long. It says nothing
-while the pile itself still counts among what came within the last half minute. Order and objectives do not rest on it.
+{_summary([one for each in found.values() for one in each if one.is_settled])}
+
+It knows how many records wait and how large a few of them are, all along what waits; what the link carried on average
+while it was busy; and what goes on coming. All of a tier counts as ahead of each of its registers, though some of them
+are through before others. At first it knows the link no more, and what was written at once may seem to go on coming.
 
 {markdown(columns, rows)}
 """
+
+
+def _said(found: list[Judged], at: float) -> str:
+    one = next((one for one in found if one.estimate.at >= at), None)
+    if one is None:
+        return ""
+    said = one.estimate.level_in
+    return f"{'-' if said is None else f'{said:.0f}'} / {one.took:.0f}"
+
+
+def _summary(found: list[Judged]) -> str:
+    if not found:
+        return "All were level before it was asked."
+    within = [f"{sum(one.factor <= factor for one in found)} within a factor of {factor:g}" for factor in _FACTORS]
+    return (
+        f"Of {len(found)} answers later than {_SETTLED_SECONDS:.0f} s behind the mending, about registers that needed\n"
+        f"at least {_NEAR_SECONDS:.0f} s more, were {', '.join(within)} of what it took."
+    )
