@@ -14,7 +14,7 @@ from data_embassy import log
 from data_embassy.clock import Travel
 from data_embassy.config import LiveSite, Register, Site
 from data_embassy.errors import TransportError
-from data_embassy.kafka import Settings, client_settings
+from data_embassy.kafka import Settings, TopicAdmin, client_settings
 from data_embassy.keys import HomeKeys
 from pipelines.following import Following
 from pipelines.forwarder import Forwarder, is_open
@@ -35,6 +35,8 @@ LOOKS_WITHOUT: Final = 2
 """A topic that was just made may be unknown at the first look."""
 RECEIPT_SECONDS: Final = 2.0
 TRIM_SECONDS: Final = 3600.0
+BROKER_SECONDS: Final = 4.0
+"""A broker at home that has not answered in so long is away; whoever asks for the status waits for these words."""
 WEIGH_FETCH_BYTES: Final = 64 << 10
 EXIT_STALLED: Final = 70
 
@@ -87,6 +89,7 @@ class Caretaker:
     def _watch(self) -> None:
         watchdog, rebalancing_since, live = Watchdog(), None, LiveSite(self._site)
         teller, retentions, gauges = Teller(self._site.state), Retentions(self._site), self.gauges
+        broker = TopicAdmin(self._site.kafka, answer_seconds=BROKER_SECONDS)
         with ExitStack() as stack:
             topics: dict[str, LogReader] = {}
             while not self._is_closing.wait(WATCH_SECONDS):
@@ -96,15 +99,19 @@ class Caretaker:
                 rebalancing_since = (rebalancing_since or now) if self._is_rebalancing() else None
                 if rebalancing_since is not None and now - rebalancing_since > REBALANCE_SECONDS_MAX:
                     self._end("a rebalance does not end")
-                self._seen = ends = self._ends(topics, stack, live)
-                gauges.show(live.site.registers)
+                # Each question to a broker that is away takes long: one is enough, and the rest is told all the same.
+                is_up = _answers(broker)
+                gauges.broker.say(value=is_up)
+                registers = live.look().registers
+                self._seen = ends = self._ends(topics, stack, registers, broker) if is_up else {}
+                gauges.show(registers)
                 told = teller.tell(
                     self._forwarder.sessions(),
                     ends,
                     self._rate(),
                     carried=self._carried(),
                     weights=self._weigher.weights,
-                    retentions=retentions.of(live.site.registers.values()),
+                    retentions=retentions.of(registers.values()) if is_up else {},
                     now=now,
                     at=time.time(),
                 )
@@ -114,24 +121,32 @@ class Caretaker:
                 if stalled:
                     self._end(f"nothing is read of {', '.join(stalled)}")
 
-    def _ends(self, topics: dict[str, LogReader], stack: ExitStack, live: LiveSite) -> dict[str, int]:
+    def _ends(
+        self,
+        topics: dict[str, LogReader],
+        stack: ExitStack,
+        registers: Mapping[str, Register],
+        broker: TopicAdmin,
+    ) -> dict[str, int]:
         ends = {}
         sessions = self._forwarder.sessions()
-        for name, register in live.look().registers.items():
+        for name, register in registers.items():
             if name not in topics:
-                topics[name] = stack.enter_context(LogReader(self._home, register.changes_topic))
+                reader = LogReader(self._home, register.changes_topic, answer_seconds=BROKER_SECONDS)
+                topics[name] = stack.enter_context(reader)
             try:
                 ends[name] = topics[name].bounds().end
             except TopicMissing:
+                # A client says so as well of a broker that went away meanwhile.
+                if not _answers(broker):
+                    return {}
                 if topics[name].is_deleted(register.schemas_topic):
                     self._missing(name, sessions.get(name))
                 continue
             except TransportError:
-                self.gauges.broker.say(value=False)
                 return {}  # The home broker is away: nothing can be read, and nothing is judged.
             self._looks_without.pop(name, None)
         if ends:
-            self.gauges.broker.say(value=True)
             self.gauges.ends.say(ends)
         return ends
 
@@ -204,3 +219,11 @@ class Caretaker:
         if before is not None:
             delete_before(self._home, register.changes_topic, before)
             _log.info("home_trimmed", register=register.name, first_kept=before)
+
+
+def _answers(broker: TopicAdmin) -> bool:
+    try:
+        broker.ends(())
+    except TransportError:
+        return False
+    return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,13 +19,15 @@ from data_embassy.gauges import Kept, Newest
 from data_embassy.hops import Sent
 from data_embassy.retention import Retention, headroom
 from data_embassy.status import HOPS
+from pipelines import caretaker
 from pipelines.measuring import HomeGauges
 from pipelines.pulse.measuring import PulseGauges
 from pipelines.pulse.slot import Growth, Slot, read_slot
 from pipelines.receipts import Heard
 from pipelines.session import State
 from pipelines.stops import Stop, StopFiles
-from pipelines.telling import Told
+from pipelines.telling import Told, read_told
+from tests.support.scenario import wait_for
 from tests.support.scraped import Scraped
 from tests.unit.test_status_home import SITE
 
@@ -251,3 +255,30 @@ def test_how_long_retention_leaves(
     settings: dict[str, str | None], age: float | None, waits: float | None, comes: float | None, expected: float | None
 ) -> None:
     assert headroom(Retention.of(settings), oldest_age=age, waiting_bytes=waits, coming_bytes=comes) == expected
+
+
+# -- home's own broker ----------------------------------------------------------------------------------------------
+
+
+def test_a_dead_broker_at_home_is_shown_and_the_forwarder_goes_on_telling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking it takes long, and must not make the forwarder look dead."""
+    monkeypatch.setattr(caretaker, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(caretaker, "BROKER_SECONDS", 0.2)
+    write_atomically(tmp_path / "site.toml", SITE)
+    registers = {name: Register(name=name, lane="5" * 16, tier=1, source=None) for name in ("land", "court")}
+    site = replace(open_site(tmp_path), registers=registers)
+    monkeypatch.setattr(caretaker, "LiveSite", lambda _: SimpleNamespace(site=site, look=lambda: site))
+    forwarder: Any = SimpleNamespace(sessions=dict, readings=dict)
+    one = caretaker.Caretaker(site, SimpleNamespace(), forwarder, lambda: False)  # type: ignore[arg-type]
+    watch = threading.Thread(target=one._watch)
+    watch.start()
+    try:
+        began = time.time()
+        wait_for(lambda: shown("broker_up") == 0, "it is shown", seconds=10)
+        wait_for(lambda: (told := read_told(site.state)) is not None and told.at > began + 1, "it tells", seconds=10)
+        assert shown("broker_up") == 0
+    finally:
+        one.stop()
+        watch.join(10)
