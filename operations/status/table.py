@@ -6,7 +6,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from data_embassy.config import Role
 from data_embassy.status import Part, RegisterStatus
+from operations.page.behind import behind
 from operations.status.losses import losses
 from operations.words import duration, size
 
@@ -30,25 +32,27 @@ def table(
     head = f"{'LAG':>8} {'REGISTER':<{name_width}} {'STATE':<8} {'BACKLOG':>9} {heard:>6}  POSITION"
     lines = [head]
     for one in found:
-        lines.append(_line(one, name_width, is_colored=is_colored))
+        lines.append(_line(one, "home" if role == "home" else "embassy", name_width, is_colored=is_colored))
         lines += [line for text in below(one) for line in _wrapped(text, width)]
     lines += [line for text in footnotes(found) for line in textwrap.wrap(text, width)]
     return "\n".join(lines)
 
 
-def _line(one: RegisterStatus, name_width: int, *, is_colored: bool) -> str:
+def _line(one: RegisterStatus, role: Role, name_width: int, *, is_colored: bool) -> str:
     state = f"{one.state:<8}"
     if is_colored and one.state not in _QUIET:
         state = f"\x1b[{_COLORS.get(one.state, _RED)}m{state}\x1b[0m"
     position = "-" if one.position is None else f"{one.position.commit_lsn} generation {one.position.generation}"
     backlog = waiting(one)
-    return (
-        f"{_lag(one):>8} {one.register:<{name_width}} {state} {backlog:>9} {duration(one.age_seconds):>6}  {position}"
-    )
+    return f"{_lag(one, role):>8} {one.register:<{name_width}} {state} {backlog:>9} {duration(one.age_seconds):>6}  {position}"
 
 
-def _lag(one: RegisterStatus) -> str:
-    return duration(one.lag_seconds) + ("?" if one.lag_seconds is not None and one.is_lag_trusted is False else "")
+def _lag(one: RegisterStatus, role: Role) -> str:
+    """At home, while the embassy is silent, the most that it can be: it grows with the silence."""
+    known = behind(one, role)
+    if known.seconds is None:
+        return duration(None)
+    return ("\u2264" if known.is_bound else "") + duration(known.seconds) + ("?" if one.is_lag_trusted is False else "")
 
 
 def waiting(one: RegisterStatus) -> str:

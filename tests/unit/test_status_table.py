@@ -76,6 +76,12 @@ def test_an_objective_that_is_not_met_is_said():
     assert "         further behind than the 10.0 s of its objective" in table("home", "home", [late]).splitlines()
 
 
+def test_a_lag_at_home_grows_while_the_embassy_is_silent():
+    silent = replace(LIVE, state="unknown", age_seconds=600.0)
+    assert table("home", "home", [silent]).splitlines()[1].startswith(" \u226410 min population unknown")
+    assert table("embassy", "embassy", [silent]).splitlines()[1].startswith("   0.4 s population unknown")
+
+
 @pytest.mark.parametrize(
     ("held", "level", "said"),
     [
