@@ -44,7 +44,8 @@ def _line(one: RegisterStatus, role: Role, name_width: int, *, is_colored: bool)
         state = f"\x1b[{_COLORS.get(one.state, _RED)}m{state}\x1b[0m"
     position = "-" if one.position is None else f"{one.position.commit_lsn} generation {one.position.generation}"
     backlog = waiting(one)
-    return f"{_lag(one, role):>8} {one.register:<{name_width}} {state} {backlog:>9} {duration(one.age_seconds):>6}  {position}"
+    lag, age = _lag(one, role), duration(one.age_seconds)
+    return f"{lag:>8} {one.register:<{name_width}} {state} {backlog:>9} {age:>6}  {position}"
 
 
 def _lag(one: RegisterStatus, role: Role) -> str:

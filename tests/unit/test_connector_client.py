@@ -116,3 +116,18 @@ def test_silence_is_a_transport_error_with_a_remedy() -> None:
     with ConnectClient("http://127.0.0.1:1") as client, pytest.raises(TransportError) as caught:
         client.status("capture.x")
     assert "site.toml" in caught.value.remedy
+
+
+def test_who_only_looks_does_not_wait_for_a_rebalance(answers):
+    answers.prepared = [(409, {"message": "a rebalance"})] * 3
+    with ConnectClient(answers.url, answer_seconds=0.0, sleep=lambda _: None) as client, pytest.raises(TransportError):
+        client._timeout = (1.0, 1.0)
+        client.status("land")
+    assert len(answers.asked) == 1
+
+
+def test_a_stopped_connector_is_resumed(answers):
+    answers.prepared = [(202, None)]
+    with ConnectClient(answers.url) as client:
+        client.resume("land")
+    assert answers.asked == [("PUT", "/connectors/land/resume", None)]
