@@ -178,7 +178,7 @@ def test_a_repair_is_shown_before_it_is_done(run: Run, monkeypatch: pytest.Monke
 def test_kept_reports_are_listed_with_their_signatures(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = SimpleNamespace(signer="home", receipt_signer="embassy")
     for name in ("load_home_keys", "load_embassy_keys"):
-        monkeypatch.setattr(f"data_embassy.keys.{name}", lambda _folder: keys)
+        monkeypatch.setattr(f"operations.signing.{name}", lambda _folder: keys)
     kept = [(Path("a.json"), {"report": report(equal=equal).as_json(), "is_signed": equal}) for equal in (True, False)]
     monkeypatch.setattr("data_embassy.verifications.reports", lambda *_: kept)
     monkeypatch.setattr("data_embassy.verifications.is_signed", lambda document, _signer: document["is_signed"])
@@ -235,6 +235,9 @@ class Connectors:
     def put(self, name: str, _config: object) -> None:
         self.put_names.append(name)
 
+    def resume(self, _name: str) -> None:
+        self.state = ConnectorStatus(state="RUNNING")
+
     def restart_failed(self, _name: str) -> None:
         """Nothing failed."""
 
@@ -265,6 +268,7 @@ def test_a_plan_shows_what_differs(run: Run, connectors: Connectors) -> None:
 
 @only_home
 def test_a_connector_is_applied_looked_at_and_removed(run: Run, connectors: Connectors) -> None:
+    connectors.state = ConnectorStatus(state="STOPPED")
     assert run(connector.apply, "land")[1].endswith("applied; created changes.land\n")
     assert json.loads(run(connector.apply, "land", "--json")[1])["topics_created"] == []
     assert run(connector.status, "land") == (0, "land: RUNNING, 0 restarts\n")
