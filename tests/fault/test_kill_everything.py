@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -10,17 +11,9 @@ from deploy.local.processes import CONNECT, ROLES, SERVICES
 from tests.support.scenario import Registers
 
 CUT_SECONDS = 6.0
-VICTIMS = (
-    CONNECT,
-    "home-kafka",
-    "embassy-kafka",
-    "forward",
-    "receive",
-    "home-postgres",
-    "embassy-postgres",
-    "link",
-    "pulse",
-)
+VICTIMS = (CONNECT, "home-kafka", "embassy-kafka", "home-postgres", "link", "pulse")
+if os.environ.get("EMBASSY_CAMPAIGN"):  # Elsewhere tests/scenarios/test_ten_registers.py kills these three under load.
+    VICTIMS += ("forward", "receive", "embassy-postgres")
 
 
 class Before:
