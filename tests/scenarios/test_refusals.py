@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 
@@ -101,16 +102,20 @@ def test_each_hostile_envelope_has_its_refusal_and_the_other_register_goes_on(re
 
         return both
 
-    for harm, cause, reason in (
+    attacks: list[tuple[Callable[[], object], str, str]] = [
         (lambda: hostile.append(*hostile.tampered()), "BadSignature", "bad_signature"),
-        (lambda: hostile.append(*hostile.truncated()), "Truncated", "truncated"),
         (foreign, "WrongLane", "wrong_lane"),
-        (lambda: hostile.append(*hostile.wrong_key()), "UnknownSigner", "unknown_signer"),
-        (lambda: hostile.append(*hostile.oversized()), "Oversized", "oversized"),
         (lambda: hostile.append(*hostile.bomb()), "Bomb", "bomb"),
         (then_forward(gapped), "Gapped", "gapped"),
         (then_forward(reordered), "Reordered", "reordered"),
-    ):
+    ]
+    if os.environ.get("EMBASSY_CAMPAIGN"):  # Elsewhere each class on a real broker is enough, test_receive_refusals.py.
+        attacks += [
+            (lambda: hostile.append(*hostile.truncated()), "Truncated", "truncated"),
+            (lambda: hostile.append(*hostile.wrong_key()), "UnknownSigner", "unknown_signer"),
+            (lambda: hostile.append(*hostile.oversized()), "Oversized", "oversized"),
+        ]
+    for harm, cause, reason in attacks:
         attack.expect(harm, cause, reason)
         attack.heal()
     registers.assert_equal()
