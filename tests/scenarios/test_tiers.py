@@ -16,7 +16,7 @@ from tests.support.odd_register import connect as connect_odd
 from tests.support.scenario import ODD, POPULATION, Registers, wait_for
 
 RATE_KBIT = 4000
-BULK = {ODD: 1_500, POPULATION: 4_000}
+BULK = {ODD: 1_500, POPULATION: 3_000}
 """Rows of about a kilobyte that does not compress well."""
 FEW = 50
 """Records that wait: the pulse alone always has some on the way."""
