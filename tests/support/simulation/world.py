@@ -65,6 +65,8 @@ class World:
         self.forwarders: list[Forwarder] = []
         self._may_gap = False
         """Something was lost that only a new snapshot can replace: a stop is right, a wrong row never is."""
+        self._read_lost: list[Forwarder] = []
+        """They have read what is lost now, and what they sealed of it may still arrive."""
 
     async def play(self, steps: int) -> None:
         """Begin, break things, then let everything settle and compare."""
@@ -183,6 +185,7 @@ class World:
         # what comes in its place.
         behind = any(one.is_open and one.place < self._sealed_end() for one in self.forwarders)
         self._may_gap = self._may_gap or not keeps or len(self.forwarders) > 1 or behind
+        self._read_lost += [one for one in self.forwarders if one.is_open and one.place > self.register.log.end]
 
     def _sealed_end(self) -> int:
         """Home offset behind all that any forwarder sealed and that reached the lane."""
@@ -197,6 +200,9 @@ class World:
 
     async def start_forwarder(self) -> None:
         if len(self.forwarders) < 2:
+            # It finds its place before what another has in hand of a lost end arrives, and seals what comes in its
+            # place: the embassy has those offsets already.
+            self._may_gap = self._may_gap or any(one in self._read_lost for one in self.forwarders)
             self.forwarders.append(Forwarder(self.home))
 
     async def cut_link(self) -> None:
