@@ -119,10 +119,7 @@ class KafkaLane:
         kind, milliseconds = message.timestamp()
         if self._comparison is None or message.error() is not None or kind != TIMESTAMP_CREATE_TIME:
             return
-        self._comparison.up.observe(milliseconds / 1000)
-        value = _header(message, clock.HEADER)
-        if value is not None:
-            self._comparison.down = clock.decode_header(value)
+        self._comparison.hear(milliseconds / 1000, clock.decode_header(_header(message, clock.HEADER)))
 
     def fetch(self, offset: int) -> bytes:
         """The envelope at this offset. Raises LaneLost, Unreachable."""

@@ -41,9 +41,14 @@ class Offset:
     """Half the distance of the bounds. Negative where they contradict each other: one of the clocks was set."""
 
     @property
+    def is_contradiction(self) -> bool:
+        """True when the bounds exclude each other: one of them is of a time before a clock was set."""
+        return self.uncertainty < -_CONTRADICTION_SECONDS
+
+    @property
     def is_small(self) -> bool | None:
         """Whether it certainly lies within the limit, or certainly beyond it; None when neither is certain."""
-        if self.uncertainty < -_CONTRADICTION_SECONDS or abs(self.seconds) - self.uncertainty > OFFSET_SECONDS_MAX:
+        if self.is_contradiction or abs(self.seconds) - self.uncertainty > OFFSET_SECONDS_MAX:
             return False
         return True if abs(self.seconds) + self.uncertainty <= OFFSET_SECONDS_MAX else None
 
@@ -80,6 +85,16 @@ def offset_between(up: float | None, down: float | None) -> Offset | None:
     return Offset(seconds=(up - down) / 2, uncertainty=(up + down) / 2)
 
 
+def settle(offset: Offset | None, own: Travel) -> None:
+    """Where the bounds exclude each other, what this site measured before it knew so says nothing any more.
+
+    Otherwise a clock that was set would be taken for half of what it was set by, until a minute has passed: the other
+    site would look silent for so long.
+    """
+    if offset is not None and offset.is_contradiction:
+        own.restart()
+
+
 class Travel:
     """The smallest travel time of one direction within the last minute, by both clocks. Any thread may use it.
 
@@ -110,6 +125,12 @@ class Travel:
             while self._smallest[0][0] < now - WINDOW_SECONDS:
                 self._smallest.popleft()
 
+    def restart(self) -> None:
+        """Only the newest message counts from here on."""
+        with self._lock:
+            while len(self._smallest) > 1:
+                self._smallest.popleft()
+
     @property
     def seconds(self) -> float | None:
         """The smallest number of the last minute in which anything came; None before the first."""
@@ -123,6 +144,13 @@ class Comparison:
     def __init__(self) -> None:
         self.up = Travel()
         self.down: float | None = None
+
+    def hear(self, sent_at: float, down: float | None) -> None:
+        """A message that home sent at this time is here, with home's half where it carries it."""
+        self.up.observe(sent_at)
+        if down is not None:
+            self.down = down
+        settle(self.offset, self.up)
 
     @property
     def offset(self) -> Offset | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from data_embassy import metrics
-from data_embassy.clock import Offset, Travel, offset_between
+from data_embassy.clock import Offset, Travel, offset_between, settle
 from data_embassy.config import Register
 from data_embassy.errors import TransportError
 from data_embassy.keys import HomeKeys
@@ -62,6 +62,7 @@ class Following:
             found[name] = follower
             if follower.heard is not None:
                 self._heard[name] = follower.heard, follower.correction
+            settle(self.offset, self._down)
             self._remember(name, follower)
         return found
 

@@ -9,6 +9,7 @@ from data_embassy.clock import (
     decode_header,
     encode_header,
     offset_between,
+    settle,
 )
 
 HOUR = 3600.0
@@ -43,11 +44,11 @@ class Exchange:
         sent = self.clocks.home()
         header = None if self.down.seconds is None else encode_header(self.down.seconds)
         self.clocks.true += there
-        self.comparison.up.observe(sent)
-        self.comparison.down = decode_header(header)
+        self.comparison.hear(sent, decode_header(header))
         signed = self.clocks.embassy()
         self.clocks.true += back
         self.down.observe(signed)
+        settle(offset_between(self.comparison.up.seconds, self.down.seconds), self.down)
         self.clocks.true += 0.5
 
     def at_home(self) -> Offset:
@@ -98,6 +99,22 @@ def test_a_clock_that_was_set_right_again_is_trusted_within_two_minutes():
     for _ in range(240):
         exchange.both_ways(there=0.02, back=0.03)
     assert exchange.comparison.is_small is True
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+@pytest.mark.parametrize("who", ["ahead", "home_ahead"])
+def test_a_clock_that_was_set_is_not_taken_for_half_of_it(who, step):
+    """A site whose clock seems to be half an hour off makes the other look silent for half an hour."""
+    exchange = exchanged(0.0, (0.02, 0.03))
+    for now in (step, 0.0):
+        setattr(exchange.clocks, who, now)
+        exchange.both_ways(there=0.02, back=0.03)
+        exchange.both_ways(there=0.02, back=0.03)
+        difference = now if who == "ahead" else -now
+        for offset in (exchange.at_home(), exchange.comparison.offset):
+            assert offset is not None
+            assert abs(offset.seconds - difference) < 0.1
+            assert offset.is_small is (now == 0)
 
 
 def test_one_direction_alone_shows_an_embassy_that_is_behind():
