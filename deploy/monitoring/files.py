@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from deploy.local.exporter import JOBS
 from deploy.monitoring.alertmanager import alertmanager_file
 from deploy.monitoring.dashboards import DASHBOARDS
 from deploy.monitoring.dashboards.grafana import grafana
@@ -48,7 +49,12 @@ def site_files(site: SiteName, settings: Settings) -> dict[str, str]:
         "grafana/provisioning/datasources/data-embassy.yml": _DATASOURCE,
         "grafana/provisioning/dashboards/data-embassy.yml": _PROVIDER,
     }
-    return found | dashboard_files(site)
+    return found | exporter_files(site) | dashboard_files(site)
+
+
+def exporter_files(site: SiteName) -> dict[str, str]:
+    """What the agents of the site's Java processes are told."""
+    return {f"exporter/{job}.yml": config.read_text(encoding="utf-8") for job, config in JOBS[site].items()}
 
 
 def dashboard_files(site: SiteName) -> dict[str, str]:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from deploy.monitoring.model import Settings, SiteName
 
-PORTS: dict[SiteName, dict[str, int]] = {"home": {"forward": 9101, "pulse": 9102}, "embassy": {"receive": 9103}}
-"""Of the files for operators: what `[metrics]` of the site has to say."""
+PORTS: dict[SiteName, dict[str, int]] = {
+    "home": {"forward": 9101, "pulse": 9102, "kafka": 9104, "connect": 9105},
+    "embassy": {"receive": 9103, "kafka": 9104},
+}
+"""Of the files for operators: what `[metrics]` of the site, and the agents of its Java processes, have to say."""
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093
 

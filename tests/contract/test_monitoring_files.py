@@ -9,12 +9,15 @@ import subprocess
 import pytest
 
 from data_embassy import metrics
-from deploy.local.monitoring import ROLES
+from deploy.local.exporter import JOBS
+from deploy.local.layout import make_layout
+from deploy.local.monitoring import ROLES, targets
 from deploy.monitoring.__main__ import main
 from deploy.monitoring.alertmanager import unknown_names
 from deploy.monitoring.dashboards import DASHBOARDS
 from deploy.monitoring.dashboards.grafana import COLUMNS, grafana
 from deploy.monitoring.model import BOTH, Settings
+from deploy.monitoring.prometheus import usual_targets
 from deploy.monitoring.rules import site_groups
 from tests.support.monitored import alertmanager_there, prometheus_there
 
@@ -52,7 +55,21 @@ def test_prometheus_accepts_its_configuration(files, site):
 @pytest.mark.parametrize("site", BOTH)
 def test_a_site_asks_its_own_processes_only(files, site):
     jobs = set(re.findall(r"job_name: (\S+)", (files / site / "prometheus.yml").read_text()))
-    assert jobs == {*ROLES[site], "prometheus", "alertmanager"}
+    assert jobs == {*ROLES[site], *JOBS[site], "prometheus", "alertmanager"}
+
+
+@pytest.mark.parametrize("site", BOTH)
+def test_an_operators_prometheus_asks_the_same_jobs_as_a_local_one(tmp_path, site):
+    layout = make_layout(tmp_path / "local", has_monitoring=True)
+    usual = usual_targets(site)
+    assert {one.job for one in usual} == {one.job for one in targets(layout, site)}
+    assert len({one.address for one in usual}) == len(usual)
+
+
+@pytest.mark.parametrize("site", BOTH)
+def test_each_java_process_has_the_file_of_its_agent(files, site):
+    found = {path.stem: path.read_text() for path in (files / site / "exporter").iterdir()}
+    assert found == {job: config.read_text() for job, config in JOBS[site].items()}
 
 
 @pytest.mark.parametrize("site", BOTH)
