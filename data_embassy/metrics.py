@@ -147,7 +147,9 @@ BACKLOG_BYTES: Final = Gauge(
     "embassy_backlog_bytes", "Sealed bytes that wait: at home for the link, at the embassy to be applied.", REGISTER
 )
 BACKLOG_TRANSACTIONS: Final = Gauge(
-    "embassy_backlog_transactions", "Source transactions that wait, an estimate; NaN if unknown.", REGISTER
+    "embassy_backlog_transactions",
+    "Source transactions on the lane that wait to be applied, an estimate; at home by receipts; NaN if unknown.",
+    REGISTER,
 )
 CATCHUP: Final = Gauge(
     "embassy_catchup_seconds", "Estimate until level at this site; 0 when level, NaN if unknown.", REGISTER

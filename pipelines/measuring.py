@@ -66,6 +66,7 @@ class HomeGauges:
     def _watch(self, name: str) -> None:
         metrics.FORWARD_HOME_BACKLOG.labels(name).set_function(partial(self._backlog, name))
         metrics.BACKLOG_BYTES.labels(name).set_function(partial(self._told_of, name, lambda told: told.waiting_bytes))
+        metrics.BACKLOG_TRANSACTIONS.labels(name).set_function(partial(self._transactions, name))
         metrics.CATCHUP.labels(name).set_function(partial(self._told_of, name, lambda told: told.level_in_seconds))
         metrics.RETENTION_HEADROOM.labels(name, "home").set_function(partial(self._headroom, name))
         metrics.EPOCH_AGE.labels(name).set_function(partial(self._epoch, name, lambda use: use.age_seconds))
@@ -125,6 +126,10 @@ class HomeGauges:
     def _told_of(self, name: str, read: Callable[[Told], Mapping[str, float | None]]) -> float:
         told = self.told.get()
         return _known(None if told is None else read(told).get(name))
+
+    def _transactions(self, name: str) -> float:
+        heard = self._heard_lately(name)
+        return _known(None if heard is None else heard.backlog_transactions)
 
     def _headroom(self, name: str) -> float:
         return _known((self.headrooms.get() or {}).get(name))

@@ -9,33 +9,13 @@ import pytest
 
 from data_embassy import causes, metrics
 from data_embassy.status import HOPS
+from tests.support.promised import OF_REGISTER, UP
 from tests.support.scenario import POPULATION, Registers, wait_for
 from tests.support.scraped import Scraped
 
 ROLES = ("receive", "forward", "pulse")
 ROUNDING_SECONDS = 0.05
 FOREIGN = ("python_", "process_")
-UP = {
-    "receive": ("embassy_broker_up", "embassy_standby_server_up"),
-    "forward": ("embassy_broker_up", "embassy_link_up"),
-    "pulse": ("embassy_connect_up",),
-}
-OF_REGISTER = {
-    "receive": (
-        "embassy_lag_seconds", "embassy_pulse_age_seconds", "embassy_backlog_envelopes", "embassy_backlog_bytes",
-        "embassy_backlog_transactions", "embassy_catchup_seconds", "embassy_tier", "embassy_paused",
-        "embassy_last_verification_timestamp_seconds",
-    ),
-    "forward": (
-        "embassy_receipt_lag_seconds", "embassy_receipt_timestamp_seconds", "embassy_backlog_bytes",
-        "embassy_catchup_seconds", "embassy_epoch_age_seconds", "embassy_epoch_used_ratio", "embassy_tier",
-        "embassy_paused", "embassy_forward_backlog_records",
-    ),
-    "pulse": (
-        "embassy_slot_retained_bytes", "embassy_slot_safe_bytes", "embassy_slot_lost_seconds",
-        "embassy_register_database_up", "embassy_register_clock_offset_seconds", "embassy_pulse_beat_timestamp_seconds",
-    ),
-}  # fmt: skip
 
 
 def page(registers: Registers, role: str) -> Scraped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from data_embassy.config import Register
 from data_embassy.hops import Measured, Sent
 from data_embassy.retention import Retention
 from data_embassy.status import HOPS, STATES
+from tests.support.promised import OF_REGISTER, missing
 from tests.support.receiver_model import first_position
 from tests.support.scraped import Scraped
 
@@ -277,6 +279,8 @@ def test_the_gauges_show_what_is_so_when_they_are_asked(monkeypatch: pytest.Monk
 
     try:
         assert all(math.isnan(value or 0) for value in shown().values())
+        of_contract = {name for name in OF_REGISTER["receive"] if re.search("tier|paused|last", name)}
+        assert missing(Scraped(generate_latest().decode()), "receive", "measured") == of_contract
         receiver.condition = 99.0, Condition(state="live")
         assert shown() == states | {"live": 1.0}
         receiver.condition = 50.0, Condition(state="live")  # Its supervisor stands still.

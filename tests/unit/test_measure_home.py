@@ -27,10 +27,13 @@ from pipelines.receipts import Heard
 from pipelines.session import State
 from pipelines.stops import Stop, StopFiles
 from pipelines.telling import Told, read_told
+from tests.support.promised import missing
 from tests.support.scenario import wait_for
 from tests.support.scraped import Scraped
 from tests.unit.test_status_home import SITE
 
+BY_RECEIPTS = {"embassy_receipt_lag_seconds", "embassy_receipt_timestamp_seconds"}
+"""Set by whoever follows them."""
 GROWING = Slot(is_active=True, retained=1000, safe=5000, status="extended")
 
 
@@ -101,6 +104,7 @@ def test_a_dead_pulse_shows_nothing_of_the_slot(tmp_path: Path) -> None:
         1000, 5000,
     )  # fmt: skip
     assert shown("slot_wal_status", register="measured", status="extended") == 1
+    assert missing(page(), "pulse", "measured") == {"embassy_pulse_beat_timestamp_seconds"}  # Set by the first beat.
     assert shown("slot_wal_status", register="measured", status="lost") == 0
     told = read_slot(tmp_path, "measured")
     assert told is not None
@@ -207,12 +211,18 @@ def test_what_is_known_is_shown(world: World, site: Site) -> None:
     gauges.told.say(Told(at=NOW, waiting_bytes={"land": 500}, level_in_seconds={"land": 2.5}))
     gauges.headrooms.say({"land": math.inf})
     gauges.show(site.registers)
+    assert is_unknown(shown("backlog_transactions", register="land"))
+    world.heard["land"] = receipt(ago=600, backlog_transactions=12)
+    assert is_unknown(shown("backlog_transactions", register="land"))
+    world.heard["land"] = receipt(ago=2, backlog_transactions=12)
     found = page()
     expected = {
+        "backlog_transactions": 12,
         "forward_backlog_records": 5, "backlog_bytes": 500, "catchup_seconds": 2.5, "epoch_age_seconds": 120,
         "epoch_used_ratio": 0.5, "tier": 3, "objective_seconds": 60, "paused": 0,
     }  # fmt: skip
     assert {name: found.value(f"embassy_{name}", register="land") for name in expected} == expected
+    assert missing(found, "forward", "land") == BY_RECEIPTS
     assert (found.value("embassy_broker_up"), found.value("embassy_link_up")) == (1, 0)
     assert found.value("embassy_retention_headroom_seconds", register="land", topic="home") == math.inf
     metrics.forget("land")
