@@ -2,9 +2,7 @@
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,22 +14,11 @@ from consumers.history.keeper import HistoryKeeper
 from consumers.history.notes import Watched
 from consumers.history.read import Event, events, samples
 from consumers.history.store import KEPT_DAYS, SAMPLES_HOURS, Happening, HistoryStore, minutes
-from tests.support.receiving import Embassy, new_embassy, wait_for
+from tests.support.receiving import Embassy, wait_for
 from tests.support.system import PlainPostgres
 
 NOW = dt.datetime.now(dt.UTC)
 LONG_AGO, SOON = NOW - dt.timedelta(days=1000), NOW + dt.timedelta(days=1)
-
-
-@pytest.fixture
-def embassy(postgres: PlainPostgres, tmp_path: Path) -> Embassy:
-    return new_embassy("127.0.0.1:1", postgres, tmp_path)
-
-
-@pytest.fixture
-def control(embassy: Embassy) -> Iterator[Control]:
-    with closing(Control.open(embassy.postgres, role="test")) as opened:
-        yield opened
 
 
 def entry(at: dt.datetime, lag: float = 1.0) -> Entry:

@@ -1,30 +1,18 @@
 """What the history answers, on a real control database."""
 
 import datetime as dt
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
-
-import pytest
 
 from consumers.control import Control
 from consumers.history.read import events, samples
 from consumers.refusals import LaneLost, RepairRefused
-from tests.support.receiving import new_embassy
-from tests.support.system import PlainPostgres
+from tests.support.receiving import Embassy
 
 NOON = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)
 
 
 def after(seconds: float) -> dt.datetime:
     return NOON + dt.timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def control(postgres: PlainPostgres, tmp_path: Path) -> Iterator[Control]:
-    embassy = new_embassy("127.0.0.1:1", postgres, tmp_path)
-    with closing(Control.open(embassy.postgres, role="test")) as opened:
-        yield opened
 
 
 def add(control: Control, at: float, lag: float | None, *, table: str = "lag_samples") -> None:
@@ -86,8 +74,7 @@ def test_a_stop_lasts_until_its_standby_goes_on(control: Control):
     assert stops() == [("RepairRefused", False), ("RepairRefused", False), ("LaneLost", False)]
 
 
-def test_a_control_database_of_before_gets_the_history(postgres: PlainPostgres, tmp_path: Path):
-    embassy = new_embassy("127.0.0.1:1", postgres, tmp_path)
+def test_a_control_database_of_before_gets_the_history(embassy: Embassy):
     with closing(Control.open(embassy.postgres, role="test")) as before:
         before.connection.execute("DROP TABLE public.lag_samples, public.lag_minutes, public.sampled CASCADE")
         before.connection.execute(

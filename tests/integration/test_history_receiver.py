@@ -12,7 +12,7 @@ import pytest
 from consumers.control import Control
 from consumers.history import keeper
 from consumers.history.keeper import HistoryKeeper
-from consumers.history.looking import Verifications, looker
+from consumers.history.looking import looker, recorded
 from consumers.history.read import Event, events, samples
 from data_embassy.config import Terms, open_site
 from schemas.records import encode
@@ -44,7 +44,7 @@ def link(postgres: PlainPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         history = HistoryKeeper(
             made.embassy.postgres,
             look=looker(site, lambda: receivers, now=now),
-            reports=Verifications(site.state).of,
+            reports=recorded(site.state),
             now=now,
         )
         history.start()

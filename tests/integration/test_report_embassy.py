@@ -3,8 +3,6 @@
 import datetime as dt
 import json
 import random
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,25 +14,13 @@ from consumers.history.store import Happening, HistoryStore
 from data_embassy.config import write_atomically
 from data_embassy.errors import ConfigError
 from tests.support.commands import command
-from tests.support.receiving import Embassy, new_embassy
-from tests.support.system import PlainPostgres
+from tests.support.receiving import Embassy
 
 BEGIN = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)
 
 
 def after(seconds: float) -> dt.datetime:
     return BEGIN + dt.timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def embassy(postgres: PlainPostgres, tmp_path: Path) -> Embassy:
-    return new_embassy("127.0.0.1:1", postgres, tmp_path)
-
-
-@pytest.fixture
-def control(embassy: Embassy) -> Iterator[Control]:
-    with closing(Control.open(embassy.postgres, role="test")) as opened:
-        yield opened
 
 
 @pytest.fixture
