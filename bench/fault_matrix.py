@@ -90,11 +90,11 @@ ROWS: Final = (
             "unit/test_status_clock.py::test_both_sites_measure_the_difference_within_its_bounds",
             "unit/test_status_clock.py::test_a_clock_that_is_set_while_it_runs_is_seen_with_the_next_messages",
             "unit/test_envelope_seal.py::test_an_epoch_ends_with_age",
+            "scenarios/test_told.py::test_each_fault_is_told_by_its_name_and_no_other",
             "property/test_simulation.py::test_every_standby_is_a_prefix_at_every_commit_and_comes_level_in_the_end",
         ),
-        "Running processes with a shifted clock: a time namespace does not shift the wall clock, and libfaketime is"
-        " not on the machine. Order rests on no clock: positions are places in logs; what shows time is tested with"
-        " an injected clock.",
+        "Servers, brokers and Kafka Connect under a shifted clock: only our own processes of a site were run under one;"
+        " a time namespace does not shift the wall clock. Order rests on no clock: positions are places in logs.",
     ),
     Row(
         "envelopes and records twice, overlapping, out of order, missing; the lane's tail lost",

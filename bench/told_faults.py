@@ -73,8 +73,8 @@ class Fault:
     """True where nothing is wrong: nobody may say anything, for `seconds`."""
     seconds: float = 0.0
     """How long it lasts at least."""
-    is_moving: bool = False
-    """True where standbys go on all the while."""
+    blind: tuple[str, ...] = ()
+    """Sites at which nobody is left who could measure a lag: there it is absent, and counts as missed."""
 
 
 def stopped(*processes: str) -> Callable[[Registers], AbstractContextManager[None]]:
@@ -269,7 +269,6 @@ FAULTS: Final = (
         ),
         is_well=True,
         seconds=80,
-        is_moving=True,
     ),
     Fault(
         name="connect",
@@ -367,6 +366,7 @@ FAULTS: Final = (
         name="forward",
         title="Dead forwarder",
         breaks=stopped("forward"),
+        blind=("home",),
         says=(
             Says("home", "page", "No forwarder works at home", 30),
             Says("home", "metric", 'up{job="forward"} == 0', 20),
@@ -382,6 +382,7 @@ FAULTS: Final = (
         name="receive",
         title="Dead receiver",
         breaks=stopped("receive"),
+        blind=("embassy",),
         says=(
             Says("embassy", "page", "No receiver works", 30),
             Says("embassy", "metric", 'up{job="receive"} == 0', 20),
@@ -423,7 +424,6 @@ FAULTS: Final = (
         ),
         follows=("ClocksDiffer",),
         silent=("ForwarderDown", "ConnectDown", "ReceiverDown", "EmbassySilent", "LinkDown", _DARK),
-        is_moving=True,
     ),
     Fault(
         name="slot",

@@ -51,6 +51,8 @@ class Figures:
     level_in_seconds: float | None = None
     lane_headroom_seconds: float | None = None
     """Until retention may remove what was not applied; infinite without retention."""
+    has_all: bool = False
+    """True while all that stands on the lane is applied, but for a transaction whose end has not come."""
     key_envelopes: int | None = None
     """How many the data key of the newest envelope that was opened had sealed by then."""
 

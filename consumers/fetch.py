@@ -138,6 +138,14 @@ class Fetcher(threading.Thread):
         self._stopping = threading.Event()
         self._discarded = 0
         self._polled: deque[tuple[int, bytes]] = deque()
+        self._is_handing_over = False
+
+    @property
+    def has_all(self) -> bool:
+        """True when all of the lane was read and handed over, but for a transaction whose end has not come."""
+        end = self.lane_end
+        is_read = end is not None and self._lane_offset >= end
+        return is_read and not self._is_handing_over and not self._assembler.has_frames
 
     def stop(self) -> None:
         """End soon; hand nothing more over."""
@@ -209,6 +217,11 @@ class Fetcher(threading.Thread):
             self._discarded = self._assembler.counts.discarded
 
     def _hand_over(self) -> None:
+        self._is_handing_over = True
+        self._hand_over_frames()
+        self._is_handing_over = False
+
+    def _hand_over_frames(self) -> None:
         while (group := self._assembler.take()) is not None:
             for schema in group.schemas:
                 self._schemas[schema.fingerprint] = schema

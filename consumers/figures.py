@@ -65,6 +65,7 @@ def figures(register: str, receiver: Watched, instruments: Instruments) -> Figur
     comes = receiver.course.envelopes_per_second(now)
     waiting = 0 if backlog == 0 else None if backlog is None or each is None else round(backlog * each)
     return Figures(
+        has_all=_has_all(worker, look),
         key_envelopes=None if worker is None else worker.key_envelopes,
         lag_seconds=lag,
         is_lag_trusted=False if measured.ahead > OFFSET_SECONDS_MAX else comparison.is_small,
@@ -84,6 +85,13 @@ def figures(register: str, receiver: Watched, instruments: Instruments) -> Figur
             coming_bytes=None if comes is None or each is None else comes * each,
         ),
     )
+
+
+def _has_all(worker: StandbyWorker | None, look: LaneLook | None) -> bool:
+    """A worker that reads no more believes that it has all: the broker's word counts too."""
+    if worker is None or look is None or worker.lane_end is None or worker.trouble is not None:
+        return False
+    return worker.has_all and look.end <= worker.lane_end
 
 
 def _backlog(position: StandbyPosition | None, worker: StandbyWorker | None, look: LaneLook | None) -> int | None:

@@ -52,6 +52,8 @@ class Owner(Protocol):
         self, lane_end: int | None, envelope_bytes: float | None, key_envelopes: int | None
     ) -> None: ...
 
+    def is_at_work(self, *, value: bool) -> None: ...  # noqa: D102
+
 
 class Following:
     """Applies one lane to one standby over one connection."""
@@ -156,6 +158,8 @@ class Following:
                 item = fetcher.items.get(timeout=INTERVAL_SECONDS)
             except queue.Empty:
                 item = None
+            # Read in this order: what is handed over meanwhile is in the queue.
+            self._owner.is_at_work(value=item is not None or not fetcher.has_all or not fetcher.items.empty())
             halt = None
             match item:
                 case Ready():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import Final
@@ -12,7 +12,6 @@ from typing import Final
 import psycopg
 
 from consumers.control import Control, Standby
-from consumers.lane import KafkaLane
 from consumers.position import StandbyPosition
 from consumers.stops import Stop, StopFiles
 from consumers.telling import Told, ToldFiles
@@ -21,6 +20,7 @@ from data_embassy import causes
 from data_embassy.clock import behind
 from data_embassy.config import Postgres, Register, Site, paused
 from data_embassy.errors import ConfigError, TransportError
+from data_embassy.kafka import TopicAdmin
 from data_embassy.status import Backlog, DataKey, Part, Position, RegisterStatus, faulty, meets, utc
 from data_embassy.types import Lsn
 
@@ -31,6 +31,10 @@ SILENT_SECONDS: Final = 10.0
 PULSE_SECONDS: Final = 20.0
 """A register whose newest pulse is older than this, while nothing waits here, is silent: it beats every second."""
 Clock = Callable[[], dt.datetime]
+ANSWER_SECONDS: Final = 3.0
+"""Whoever looks at the page waits for an answer of the broker no longer."""
+Ends = Mapping[str, int]
+"""End of each lane that the broker knows, by topic."""
 _TRIES_MAX: Final = 5
 _RETRY_SECONDS: Final = 0.2
 _MICROSECONDS: Final = 1e6
@@ -41,25 +45,39 @@ def embassy_status(site: Site, *, clock: Clock) -> list[RegisterStatus]:
     if site.postgres is None:
         raise ConfigError(f"site {site.name} holds no standbys", remedy="give --site the embassy's folder")
     found = [faulty(name, error, site="embassy") for name, error in site.faults.items()]
+    ends = _ends(site)
     try:
         with closing(Control.open(site.postgres, role="status")) as control:
-            found += [_status_despite_switch(site, one, control, clock) for one in site.registers.values()]
+            found += [_status_despite_switch(site, one, control, clock, ends) for one in site.registers.values()]
     except (TransportError, psycopg.OperationalError):
-        found += [_without_server(site, site.postgres, one, clock) for one in site.registers.values()]
+        found += [_without_server(site, site.postgres, one, clock, ends) for one in site.registers.values()]
     return sorted(found, key=lambda one: (one.tier, one.register))
 
 
-def _status_despite_switch(site: Site, register: Register, control: Control, clock: Clock) -> RegisterStatus:
+def _ends(site: Site) -> Ends | None:
+    """None while the broker does not answer: it is asked once for all lanes."""
+    if not site.registers:
+        return {}
+    try:
+        admin = TopicAdmin(site.kafka, answer_seconds=ANSWER_SECONDS)
+        return admin.ends(register.lane_topic for register in site.registers.values())
+    except TransportError:
+        return None
+
+
+def _status_despite_switch(
+    site: Site, register: Register, control: Control, clock: Clock, ends: Ends | None
+) -> RegisterStatus:
     """A switch renames databases and ends their sessions, also between two looks of ours: look again."""
     for _ in range(_TRIES_MAX - 1):
         try:
-            return _status(site, register, control, clock)
+            return _status(site, register, control, clock, ends)
         except (TransportError, psycopg.OperationalError):
             time.sleep(_RETRY_SECONDS)
-    return _status(site, register, control, clock)
+    return _status(site, register, control, clock, ends)
 
 
-def _status(site: Site, register: Register, control: Control, clock: Clock) -> RegisterStatus:
+def _status(site: Site, register: Register, control: Control, clock: Clock, ends: Ends | None) -> RegisterStatus:
     standbys = control.standbys(register.name)
     live = next((one for one in standbys if one.state == "live"), None)
     other = next((one for one in reversed(standbys) if one.state != "live"), None)
@@ -78,10 +96,13 @@ def _status(site: Site, register: Register, control: Control, clock: Clock) -> R
         stop=stop,
         state="empty" if shown is None else "live" if live is not None else "loading",
         candidate=None if other is None else _candidate(other, stopped_other, told),
+        ends=ends,
     )
 
 
-def _without_server(site: Site, postgres: Postgres, register: Register, clock: Clock) -> RegisterStatus:
+def _without_server(
+    site: Site, postgres: Postgres, register: Register, clock: Clock, ends: Ends | None
+) -> RegisterStatus:
     stops = StopFiles(site.state).read(register.name)
     told = ToldFiles(site.state).read(register.name)
     status = _assemble(
@@ -93,6 +114,7 @@ def _without_server(site: Site, postgres: Postgres, register: Register, clock: C
         stop=stops[0] if stops else None,
         state="waiting",
         candidate=None,
+        ends=ends,
     )
     reason = f"the standbys' server {postgres.host}:{postgres.port} does not answer"
     if status.cause is not None and status.state != "waiting":
@@ -111,11 +133,12 @@ def _assemble(
     stop: Stop | None,
     state: str,
     candidate: Part | None,
+    ends: Ends | None,
 ) -> RegisterStatus:
     pause, age = paused(site, register.name), None if told is None else max(0.0, now.timestamp() - told.at)
     is_down = age is None or age > SILENT_SECONDS
     lag, is_trusted = _lag(now.timestamp(), position, told)
-    envelopes, notes = _backlog(site, register, position)
+    envelopes, notes = _backlog(register, position, ends)
     cause = reason = remedy = None
     if stop is not None:
         state, cause, reason, remedy = "stopped", stop.cause, stop.message, stop.remedy
@@ -123,7 +146,9 @@ def _assemble(
         state, cause = "empty" if state == "empty" else "down", "ReceiverDown"
     elif told is not None and told.state == "waiting":
         state, cause, reason = "waiting", told.cause, told.trouble
-    elif state == "live" and envelopes == 0 and is_trusted is not False and lag is not None and lag > PULSE_SECONDS:
+    elif ends is None:
+        state, cause = "waiting" if state == "live" else state, "EmbassyBrokerDown"
+    elif state == "live" and is_trusted is not False and _is_silent(lag, envelopes, told):
         state, cause = "waiting", "PulseSilent"
     if is_down and cause != "ReceiverDown":
         notes = (*notes, "no receiver works here: embassy run receive")
@@ -172,6 +197,15 @@ def _assemble(
     )
 
 
+def _is_silent(lag: float | None, envelopes: int | None, told: Told | None) -> bool:
+    """Whether the pulse is late although nothing of it waits here.
+
+    Envelopes that are left may be the beginning of a transaction whose end never came.
+    """
+    has_all = envelopes == 0 or (told is not None and told.has_all)
+    return has_all and lag is not None and lag > PULSE_SECONDS
+
+
 def _lag(now: float, position: StandbyPosition | None, told: Told | None) -> tuple[float | None, bool | None]:
     """Lag, as the receiver knows the clocks, and whether it may be trusted.
 
@@ -199,12 +233,14 @@ def _candidate(standby: Standby, stop: Stop | None, told: Told | None) -> Part:
     )
 
 
-def _backlog(site: Site, register: Register, position: StandbyPosition | None) -> tuple[int | None, tuple[str, ...]]:
-    try:
-        with closing(KafkaLane(site.kafka, register.lane_topic)) as lane:
-            end = lane.bounds()[1]
-    except TransportError:
-        return None, ("the lane cannot be read: this site's broker does not answer, or has no such topic yet",)
+def _backlog(
+    register: Register, position: StandbyPosition | None, ends: Ends | None
+) -> tuple[int | None, tuple[str, ...]]:
+    if ends is None:
+        return None, ("the lane cannot be read: this site's broker does not answer",)
+    end = ends.get(register.lane_topic)
+    if end is None:
+        return None, ("the lane cannot be read: this site's broker has no such topic yet",)
     return None if position is None else max(0, end - position.lane_offset - 1), ()
 
 

@@ -40,6 +40,8 @@ class Told:
     """Until retention may remove what was not applied; None without retention, and where it is not known."""
     key_envelopes: int | None = None
     """How many the data key of the newest envelope that was opened had sealed by then."""
+    has_all: bool = False
+    """All that stands on the lane is applied, but for a transaction whose end has not come."""
     hops: Mapping[str, float] = field(default_factory=dict)
     ahead_seconds: float = 0.0
     """The register's clock is at least so far ahead of home's."""
@@ -60,6 +62,7 @@ class Told:
             cause=condition.cause,
             trouble=trouble,
             backlog_envelopes=condition.backlog_envelopes,
+            has_all=figures.has_all,
             backlog_bytes=figures.backlog_bytes,
             backlog_transactions=figures.backlog_transactions,
             level_in_seconds=_rounded(figures.level_in_seconds, 1),

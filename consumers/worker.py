@@ -98,6 +98,8 @@ class StandbyWorker(threading.Thread):
         """Mean size of the last envelopes."""
         self.key_envelopes: int | None = None
         """How many the data key of the newest envelope that was opened had sealed by then."""
+        self.has_all = False
+        """True while it has applied all that it read of its lane, but for a transaction whose end has not come."""
         self._register = register
         self._services = services
         self._goal = goal
@@ -304,6 +306,10 @@ class StandbyWorker(threading.Thread):
     def generation_began(self, generation: GenerationBegan) -> None:
         """Hear of a later generation or attempt."""
         self.began.put(generation)
+
+    def is_at_work(self, *, value: bool) -> None:
+        """Hear whether anything that came is still to be applied."""
+        self.has_all = not value
 
     def has_read(self, lane_end: int | None, envelope_bytes: float | None, key_envelopes: int | None) -> None:
         """Hear that the lane answers."""

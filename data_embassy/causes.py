@@ -206,6 +206,9 @@ CAUSES: Final[dict[str, Cause]] = {
         "embassy config show, and see who answers at link.bootstrap; it goes on by itself",
         "link",
     ),
+    "EmbassyBrokerDown": Cause(
+        "The embassy's broker does not answer: nothing arrives there.", "embassy", "systemctl start kafka", _RUNNING
+    ),
     "HomeBrokerDown": Cause(
         "Home's broker does not answer: nothing is captured or forwarded.", "home", "systemctl start kafka", _RUNNING
     ),

@@ -57,7 +57,8 @@ def hush_seconds(found: Sequence[RegisterStatus], role: Role, now: dt.datetime) 
     if role == "home":
         return heard if all(_is_silent(one) for one in found if one.state != "paused") else None
     working = [one for one in found if one.state == "live" or one.cause == "PulseSilent"]
-    return heard if working and all(one.backlog.envelopes == 0 for one in working) else None
+    is_hushed = all(one.backlog.envelopes == 0 or one.cause == "PulseSilent" for one in working)
+    return heard if working and is_hushed else None
 
 
 def _committed(one: RegisterStatus, now: dt.datetime) -> float | None:

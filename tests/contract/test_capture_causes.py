@@ -16,8 +16,8 @@ SOURCES = Path("connectors/capture/src/main/java")
 THROWN = re.compile(r"\bnew CaptureException\(")
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 CONDITIONS = {
-    "CaptureStopped", "ConnectDown", "EmbassySilent", "ForwarderDown", "HomeBrokerDown", "LinkDown", "PulseDown",
-    "PulseSilent", "ReceiptWentBack", "ReceiverDown", "RetentionNearLoss", "SlotNearLoss",
+    "CaptureStopped", "ConnectDown", "EmbassyBrokerDown", "EmbassySilent", "ForwarderDown", "HomeBrokerDown",
+    "LinkDown", "PulseDown", "PulseSilent", "ReceiptWentBack", "ReceiverDown", "RetentionNearLoss", "SlotNearLoss",
 }  # fmt: skip
 """Seen by `embassy status`, thrown by nobody."""
 

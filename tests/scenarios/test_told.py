@@ -22,7 +22,14 @@ def whole() -> Iterator[tuple[Registers, Watch]]:
 
 
 @pytest.mark.clears(
-    "CaptureStopped", "ConnectDown", "HomeBrokerDown", "LinkDown", "PulseDown", "RetentionNearLoss", "SlotNearLoss"
+    "CaptureStopped",
+    "ConnectDown",
+    "EmbassyBrokerDown",
+    "HomeBrokerDown",
+    "LinkDown",
+    "PulseDown",
+    "RetentionNearLoss",
+    "SlotNearLoss",
 )
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_each_fault_is_told_by_its_name_and_no_other(whole: tuple[Registers, Watch], fault: Fault) -> None:

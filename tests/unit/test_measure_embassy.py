@@ -78,6 +78,8 @@ def worker(at: StandbyPosition | None, **more: Any) -> Any:
         "key_envelopes": None,
         "lane_end": None,
         "pulse_applied_at": None,
+        "has_all": False,
+        "trouble": None,
     }
     return SimpleNamespace(position=at, **plain | more)
 
@@ -123,6 +125,23 @@ def test_a_register_that_is_ahead_shows_no_nought() -> None:
     receiver.live.measured = Measured(hops=dict.fromkeys(HOPS, 1.0), ahead=HOUR)
     found = receiver.figures()
     assert (found.lag_seconds, found.is_lag_trusted) == (5.0, False)
+
+
+@pytest.mark.parametrize(
+    ("more", "end", "has_all"),
+    [
+        ({"has_all": True, "lane_end": 12}, 12, True),
+        ({"has_all": False, "lane_end": 12}, 12, False),
+        ({"has_all": True, "lane_end": 12}, 15, False),
+        ({"has_all": True, "lane_end": None}, 12, False),
+        ({"has_all": True, "lane_end": 12, "trouble": "away"}, 12, False),
+    ],
+)
+def test_a_worker_has_all_only_as_far_as_the_broker_says_so_too(
+    more: dict[str, Any], end: int, *, has_all: bool
+) -> None:
+    assert Receiver(live=worker(position(), **more), look=LaneLook(end=end)).figures().has_all is has_all
+    assert Receiver(live=worker(position(), **more)).figures().has_all is False
 
 
 # -- what waits -------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class World:
     standbys: list[Standby] = field(default_factory=lambda: [LIVE])
     stops: list[Stop] = field(default_factory=list)
     position: StandbyPosition | None = POSITION
-    end: int | None = 10
+    end: int | TransportError | None = 10
     """None: the broker does not answer."""
     failures: int = 0
     """How often the server breaks off before it answers; more than it is asked: it is away."""
@@ -87,14 +87,14 @@ def control(world: World) -> Any:
     return Control
 
 
-def lane(world: World) -> Callable[..., Any]:
-    class Lane(Closed):
-        def bounds(self) -> tuple[int, int]:
-            if world.end is None:
-                raise AWAY
-            return 0, world.end
+def broker(world: World) -> Callable[..., Any]:
+    class Broker:
+        def ends(self, topics: Iterable[str]) -> dict[str, int]:
+            if isinstance(world.end, TransportError):
+                raise world.end
+            return {} if world.end is None else dict.fromkeys(topics, world.end)
 
-    return lambda *_: Lane()
+    return lambda *_, **__: Broker()
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     )
     one = World(open_site(tmp_path))
     monkeypatch.setattr(status, "Control", control(one))
-    monkeypatch.setattr(status, "KafkaLane", lane(one))
+    monkeypatch.setattr(status, "TopicAdmin", broker(one))
     monkeypatch.setattr(status, "stored_position", lambda *_: one.position)
     monkeypatch.setattr(status, "_RETRY_SECONDS", 0.0)
     one.tells(offset_seconds=0.1, uncertainty_seconds=0.01, is_offset_small=True)
@@ -141,6 +141,10 @@ def test_a_standby_to_which_no_pulse_comes_is_not_live(world: World) -> None:
     found = world.look()
     assert (found.state, found.cause, found.lag_seconds) == ("waiting", "PulseSilent", 60.0)
     assert found.remedy == "at home: embassy status"
+    world.end = POSITION.lane_offset + 2
+    world.tells(has_all=True)
+    assert world.look().cause == "PulseSilent", "the end of a transaction never came"
+    world.end = POSITION.lane_offset + 1
     world.tells(is_offset_small=False)
     assert world.look().cause is None, "clocks that differ say nothing of a lag"
 
@@ -169,6 +173,16 @@ def test_a_lane_that_cannot_be_read_is_said(world: World, position: StandbyPosit
     found = world.look()
     assert found.backlog.envelopes is None
     assert found.notes[0].startswith("the lane cannot be read")
+    assert found.cause is None
+
+
+def test_a_dead_broker_is_named_unless_something_worse_is(world: World) -> None:
+    world.end = AWAY
+    found = world.look()
+    assert (found.state, found.cause, found.remedy) == ("waiting", "EmbassyBrokerDown", "systemctl start kafka")
+    assert found.backlog.envelopes is None
+    world.stops = [stop("land_1")]
+    assert (world.look().state, world.look().cause) == ("stopped", "Gapped")
 
 
 def test_without_a_position_nothing_is_known_of_lag_and_backlog(world: World) -> None:
