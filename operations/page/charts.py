@@ -148,12 +148,14 @@ def backlog_chart(past: Past) -> Chart | None:
     known = [number for number in waiting if number is not None]
     if not known:
         return None
-    return _plain_chart(past, "Envelopes that wait", f"At most {amount(max(known))}.", waiting)
+    most = max(known)
+    words = f"At most {amount(most)}." if most else "None was seen to wait."
+    return _plain_chart(past, "Envelopes that wait", words, waiting, top_least=2.0)
 
 
-def _plain_chart(past: Past, title: str, words: str, values: Values) -> Chart:
-    """One area."""
-    top = nice(max(1.0, *(value for value in values if value is not None)))
+def _plain_chart(past: Past, title: str, words: str, values: Values, *, top_least: float = 1.0) -> Chart:
+    """One area; of what is counted one by one the axis shows no half."""
+    top = nice(max(top_least, *(value for value in values if value is not None)))
     scale = Scale(past, top)
     path = scale.area([0.0] * len(values), values)
     return Chart(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.text import Text
 
+from data_embassy import causes
 from data_embassy.status import HOPS, RegisterStatus
 from operations.page.behind import behind
 from operations.page.headline import headline
+from operations.page.overview import shared_cause
 from operations.page.snapshot import Snapshot
 from operations.page.words import HOP_WORDS, LATE, agreed, clock, lag, tone_of
 from operations.status.table import below, footnotes, waiting
 from operations.status.trail import Trail
+from operations.words import duration
 
 WIDTH_MIN: Final = 60
 OLD_SECONDS: Final = 5.0
@@ -33,7 +36,7 @@ _STYLES: Final = {
 }
 _ARROWS: Final = {"growing": ("↑", "bold red"), "shrinking": ("↓", "green"), "steady": ("→", "dim")}
 _NAME_MAX: Final = 28
-_OTHERS: Final = 48
+_OTHERS: Final = 51
 """Columns of a row beside the name and the bars."""
 _BARS_WISHED: Final = 12
 _BARS_MAX: Final = 30
@@ -80,11 +83,16 @@ def _body(snapshot: Snapshot, trails: Mapping[str, Trail], width: int) -> Iterat
     name = min(_NAME_MAX, max(8, *(len(one.register) for one in found)), max(8, width - _OTHERS - _BARS_WISHED))
     bars = max(1, min(_BARS_MAX, width - _OTHERS - name))
     heard = "HEARD" if snapshot.role == "home" else "SEEN"
-    head = f"{'REGISTER':<{name}} {'STATE':<8} {'LAG':>10} {'MAY LAG':>8}   {_cut('5 MINUTES', bars):<{bars}}"
+    said = shared_cause(found)
+    if said is not None:
+        once = f"{said}: {causes.what_of(said)} So it is for every register."
+        yield from _below((once, f"-> {found[0].remedy}"), width)
+        yield Text()
+    head = f"{'REGISTER':<{name}} {'STATE':<8} {'LAG':>13} {'MAY LAG':>8}   {_cut('5 MINUTES', bars):<{bars}}"
     yield Text(f"{head} {'WAITING':>8} {heard:>6}", style="dim")
     for one in found:
         yield _row(one, snapshot, trails.get(one.register, Trail()), name=name, bars=bars)
-        yield from _below(one, width)
+        yield from _below(below(one, said=said), width)
     for line in footnotes(found):
         yield from _wrapped(line, width, "yellow")
     yield from _slowest(snapshot, width)
@@ -99,22 +107,22 @@ def _row(one: RegisterStatus, snapshot: Snapshot, trail: Trail, *, name: int, ba
     return Text.assemble(
         (f"{_cut(one.register, name):<{name}} ", "bold"),
         (f"{tone:<8} ", style),
-        (f"{seconds + ('?' if one.is_lag_trusted is False else ''):>10} ", "bold red" if is_missed else "bold"),
+        (f"{seconds + ('?' if one.is_lag_trusted is False else ''):>13} ", "bold red" if is_missed else "bold"),
         (f"{'-' if one.objective_seconds is None else agreed(one.objective_seconds):>8} ", ""),
         (f"{arrow} ", arrow_style),
         (f"{trail.bars(bars, objective=one.objective_seconds)} ", "red" if is_missed else "cyan"),
         (f"{waiting(one):>8} ", ""),
-        (f"{'-' if one.age_seconds is None else lag(one.age_seconds):>6}", ""),
+        (f"{duration(one.age_seconds):>6}", ""),
     )
 
 
-def _below(one: RegisterStatus, width: int) -> Iterator[Text]:
-    for line in below(one):
-        if line.startswith("-> "):
+def _below(lines: Iterable[str], width: int) -> Iterator[Text]:
+    for line in lines:
+        if line.startswith("-> ") and len(line) + len(_INDENT) <= width:
             # Whole on a line of its own: it is copied.
             yield Text(_INDENT + line, style="bold", no_wrap=True, overflow="ignore")
         else:
-            yield from _wrapped(line, width, "", indent=_INDENT)
+            yield from _wrapped(line, width, "bold" if line.startswith("-> ") else "", indent=_INDENT)
 
 
 def _slowest(snapshot: Snapshot, width: int) -> Iterator[Text]:
@@ -122,6 +130,8 @@ def _slowest(snapshot: Snapshot, width: int) -> Iterator[Text]:
     known = [one for one in snapshot.seen.registers if one.hops]
     if not known:
         return
+    # Of a register that stands still the newest change tells of another time.
+    known = [one for one in known if one.state == "live"] or known
     worst = max(known, key=lambda one: _badness(one, behind(one, snapshot.role).seconds))
     total, most = sum(worst.hops.values()), max(worst.hops.values())
     yield Text()

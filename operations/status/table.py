@@ -62,9 +62,11 @@ def waiting(one: RegisterStatus) -> str:
     return f"{sum(known):,}" if known else "-"
 
 
-def below(one: RegisterStatus) -> Iterator[str]:
-    """What is wrong with a register, or odd, and the command that ends it behind `-> `."""
-    if one.cause is not None:
+def below(one: RegisterStatus, *, said: str | None = None) -> Iterator[str]:
+    """What is wrong with a register, or odd, and the command that ends it behind `-> `; not a cause that was said."""
+    if one.cause is not None and one.cause == said:
+        pass
+    elif one.cause is not None:
         yield f"{one.cause}: {one.reason}"
         yield from _remedy(one.remedy)
     elif one.reason is not None:
@@ -80,7 +82,7 @@ def below(one: RegisterStatus) -> Iterator[str]:
             yield f"{one.candidate.cause}: {one.candidate.reason}"
             yield from _remedy(one.candidate.remedy)
     yield from _outlook(one)
-    yield from one.notes
+    yield from (note for note in one.notes if note not in (one.reason or ""))
     if one.terms.excluded:
         yield "stay at home: " + ", ".join(f"{each.table} ({each.reason})" for each in one.terms.excluded)
 

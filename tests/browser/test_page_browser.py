@@ -59,6 +59,8 @@ def test_register_page_shows_where_the_time_goes(browser):
         expect(page.get_by_role("img", name=re.compile("^Transactions per second"))).to_be_visible()
         expect(page.locator("#r-events")).to_contain_text("Ended with")
         expect(page.locator("#r-proofs")).to_contain_text("signed")
+        expect(page.locator("#r-keys")).to_contain_text("has sealed 18\u202f204 envelopes so far")
+        expect(page.get_by_role("list", name="Drills, newest first")).to_contain_text("Duty officer, M. Tamm")
         shoot(page, "register")
         page.get_by_text("The same as a table").first.click()
         expect(page.get_by_role("table", name="Lag by hop")).to_contain_text("home topic")

@@ -4,12 +4,14 @@ import datetime as dt
 import os
 import pty
 import termios
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_embassy.config import Role
 from data_embassy.status import HOPS, Backlog, RegisterStatus, meets
 from operations.page.snapshot import SPANS, Past, Sample, Seen, Snapshot
 from operations.status import watch
@@ -31,8 +33,10 @@ def one(name: str = "land", lag: float | None = 1.0, *, objective: int | None = 
     )
 
 
-def drawn(*found: RegisterStatus, width: int = 80, height: int = 40, offset: int = 0, age: float = 0.0) -> list[str]:
-    snapshot = Snapshot(number=1, site="lisbon", role="embassy", taken_at=NOON, seen=Seen(registers=found))
+def drawn(
+    *found: RegisterStatus, width: int = 80, height: int = 40, offset: int = 0, age: float = 0.0, role: Role = "embassy"
+) -> list[str]:
+    snapshot = Snapshot(number=1, site="lisbon", role=role, taken_at=NOON, seen=Seen(registers=found))
     lines = screen(snapshot, {}, now=after(age), width=width, height=height, offset=offset)
     return [line.plain for line in lines]
 
@@ -45,13 +49,36 @@ def test_it_fits_any_terminal(width: int, height: int, offset: int, registers: i
     assert all(len(line) <= max(WIDTH_MIN, width) for line in lines)
 
 
+def test_a_lag_that_is_only_bound_fits_as_well():
+    silent = one("a_register_with_a_name_that_is_long", 594.0, age_seconds=60.0, is_lag_trusted=False, state="unknown")
+    words = drawn(silent, replace(silent, register="land", lag_seconds=5.0, age_seconds=590.0), role="home")
+    assert max(map(len, words)) <= 80
+    assert any("≤ 9 min 55 s?" in line for line in words)
+
+
 def test_a_row_has_objective_and_lag_and_what_to_do_below():
-    stopped = one("court", 733.0, objective=60, state="stopped", cause="Gapped", reason="lost", remedy="embassy x " * 9)
+    long, short = "embassy x " * 9, "embassy register snapshot court"
+    stopped = one("court", 733.0, objective=60, state="stopped", cause="Gapped", reason="lost", remedy=short)
     words = drawn(one(), stopped)
     row = next(line for line in words if line.startswith("court"))
     assert row.split()[:6] == ["court", "stopped", "12", "min", "1", "min"]
-    assert "  -> " + "embassy x " * 9 in words
+    assert f"  -> {short}" in words
+    assert f"-> {long.strip()}" in " ".join(" ".join(drawn(one(), replace(stopped, remedy=long))).split())
     assert "  Gapped: lost" in words
+
+
+def test_what_keeps_every_register_is_said_once():
+    away: dict[str, Any] = {"cause": "LinkDown", "remedy": "embassy config show", "state": "unknown"}
+    words = drawn(one("land", **away, reason="95 s ago"), one("court", **away, reason="96 s ago", age_seconds=95.0))
+    assert sum("LinkDown" in line for line in words) == 1
+    assert words.count("  -> embassy config show") == 1
+    assert "2 min" in next(line for line in words if line.startswith("court"))
+
+
+def test_hops_are_those_of_a_register_that_goes_on():
+    stopped = one("court", 733.0, state="stopped", hops={"link": 0.3})
+    words = drawn(one("land", hops={"link": 0.2, "apply": 0.1}), stopped)
+    assert "land: its newest change was 300 ms on its way" in words
 
 
 def test_the_slowest_hop_of_the_worst_register_is_the_longest_bar():
