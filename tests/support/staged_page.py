@@ -11,13 +11,14 @@ import uvicorn
 
 from data_embassy import causes
 from data_embassy.config import Page, Role
+from data_embassy.drills import Drill
 from data_embassy.errors import DataEmbassyError
-from data_embassy.status import HOPS, Backlog, Part, Position, RegisterStatus
+from data_embassy.status import HOPS, Backlog, DataKey, Part, Position, RegisterStatus
 from deploy.local.machine import LOOPBACK, free_ports, wait_until
 from operations.page.app import make_app
 from operations.page.gather import Gatherer
 from operations.page.serve import rules_of, settings
-from operations.page.snapshot import Event, Key, Past, Proof, Sample, Seen, Span
+from operations.page.snapshot import Event, Key, Past, Practice, Proof, Sample, Seen, Span
 
 SHARES = dict(zip(HOPS, (0.18, 0.06, 0.09, 0.42, 0.05, 0.2), strict=True))
 NAMES = ("treasury", "population", "land", "court", "business", "vehicles")
@@ -50,6 +51,7 @@ def register(name: str, **more: object) -> RegisterStatus:
             home_offset=4_182_377, generation=3, attempt=1, lane_offset=281_554,
         ),
         backlog=Backlog(envelopes=0),
+        data_key=DataKey(envelopes=18_204),
         transactions=8_112_905,
         changes=21_554_310,
     )  # fmt: skip
@@ -122,6 +124,7 @@ def at_home(found: Sequence[RegisterStatus], *, heard_seconds: float = 2.0) -> t
             backlog=Backlog(records=0 if heard_seconds < 20 else 1_204, envelopes=0, slot_bytes=16_812_400),
             notes=() if heard_seconds < 20 else ("the embassy's broker does not answer through the link",),
             runs_out_seconds={"home": 80_000.0},
+            data_key=DataKey(age_seconds=11_100.0, envelopes=18_204, used=0.017, left_seconds=75_300.0),
         )
         for one in found
     )  # fmt: skip
@@ -137,10 +140,14 @@ class StagedSight:
     past_error: DataEmbassyError | None = None
     keeps_past: bool = True
     proofs: Mapping[str, tuple[Proof, ...]] = field(default_factory=dict)
+    drills: Mapping[str, tuple[Practice, ...]] = field(default_factory=dict)
     looks: int = 0
 
     def __post_init__(self) -> None:
         self.gate.set()
+        self.drills = self.drills or {
+            one.register: practices(days=6 + index) for index, one in enumerate(self.registers)
+        }
         self.proofs = self.proofs or {one.register: proofs(hours=3 + index) for index, one in enumerate(self.registers)}
 
     def look(self) -> Seen:
@@ -152,6 +159,7 @@ class StagedSight:
         return Seen(
             registers=self.registers,
             proofs=self.proofs,
+            drills=self.drills,
             keys=KEYS,
             trusts=("home capital",),
             link_bytes_per_second=3.1e6,
@@ -185,6 +193,19 @@ KEYS = (
 def proofs(*, hours: float) -> tuple[Proof, ...]:
     """A verification a day, the last so many hours ago."""
     return tuple(
+def practices(*, days: int) -> tuple[Practice, ...]:
+    """A drill that passed so many days ago, and before it one that did not."""
+
+    def practice(ago: int, result: str, note: str) -> Practice:
+        at = now().replace(microsecond=0) - dt.timedelta(days=ago)
+        return Practice(drill=Drill(at=at, by="Duty officer, M. Tamm", result=result, note=note), is_signed=True)
+
+    return (
+        practice(days, "passed", "standby rebuilt from the lane with home's line unplugged; 41 min"),
+        practice(days + 21, "failed", "nobody on duty had the key to the server room"),
+    )
+
+
         Proof(
             finished_at=(now() - dt.timedelta(hours=hours + 24 * day)).isoformat(timespec="seconds"), is_equal=True,
             position="3/5C20FF10", tables=38, is_signed=True,
