@@ -20,6 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psycopg
+import requests
+
 from bench.results import keep
 from bench.told_faults import BUSY, BY_NAME, FAULTS, IDLE, Fault
 from bench.told_judge import Outcome, is_said, is_well, judge
@@ -118,7 +121,11 @@ def run(faults: Sequence[Fault]) -> None:
             day=f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
         )
         for fault in faults:
-            outcome = measure(fault, registers, watch)
+            try:
+                outcome = measure(fault, registers, watch)
+            except (AssertionError, psycopg.Error, requests.RequestException) as error:
+                print(fault.name, "could not be measured:", error, flush=True)
+                continue
             print(fault.name, outcome.failures or "as it has to be", flush=True)
             result.outcomes = [one for one in [*result.outcomes, *former] if one.name != fault.name] + [outcome]
             former = []

@@ -125,6 +125,7 @@ def differing(registers: Registers) -> Iterator[None]:
         home.execute("INSERT INTO told VALUES (1, 'a') ON CONFLICT (id) DO UPDATE SET content = 'a'")
         registers.wait_arrived()
         with psycopg.connect(registers.standby_dsn(BUSY), autocommit=True) as standby:
+            standby.execute("SET default_transaction_read_only = off")
             standby.execute("SET session_replication_role = replica")
             standby.execute("DELETE FROM told WHERE id = 1")
         home.execute("UPDATE told SET content = 'b' WHERE id = 1")
@@ -310,10 +311,9 @@ FAULTS: Final = (
             Says("home", "alert", "ProcessDown pulse", 80),
             Says("embassy", "page", "No pulse of the register arrives", 45),
             Says("embassy", "metric", _LAG, 60),
-            Says("embassy", "alert", f"PulseSilent {BUSY}", 110),
-            Says("embassy", "alert", f"PulseSilent {IDLE}", 110),
+            Says("embassy", "alert", "HomeDark", 100),
         ),
-        follows=("PulseDead",),
+        follows=("PulseDead", "PulseSilent"),
         silent=("ForwarderDown", "ConnectDown", "EmbassySilent", "ReceiverDown", "LinkDown", _DARK),
     ),
     Fault(

@@ -15,7 +15,7 @@ from operations.page.words import LATE, age, clock, lag, tone_of
 _ORDER: Final = ("stopped", "down", "unknown", "waiting", LATE, "paused", "loading", "empty")
 _SAID: Final = {
     "stopped": ("{name} stands still.", "{who} registers stand still."),
-    "down": ("Nobody works on {name}.", "Nobody works on {who} registers."),
+    "down": ("Nobody works on {name}.", "{who} registers have nobody working on them."),
     "unknown": ("Nothing is known of {name}.", "Nothing is known of {who} registers."),
     "waiting": ("{name} waits for a service.", "{who} registers wait for a service."),
     LATE: ("{name} is further behind than agreed.", "{who} registers are further behind than agreed."),

@@ -91,7 +91,7 @@ def healthy(site: SiteName, *, second: float) -> dict[str, Values]:
         found[_series("up", job, site)] = Level(1)
         found[_series("embassy_build_info", job, site, version="1.0")] = Level(1)
     found[_series("up", "prometheus", site)] = Level(1)
-    found |= _home(second) if site == "home" else _embassy(second)
+    found |= _home(second) if site == "home" else _embassy()
     teller = "forward" if site == "home" else "receive"
     found[_series("embassy_broker_up", teller, site)] = Level(1)
     found[_series("embassy_clock_offset_seconds", teller, site)] = Level(-0.02)
@@ -155,12 +155,11 @@ def _home(second: float) -> dict[str, Values]:
     return found
 
 
-def _embassy(second: float) -> dict[str, Values]:
+def _embassy() -> dict[str, Values]:
     found: dict[str, Values] = {_series("embassy_standby_server_up", "receive", "embassy"): Level(1)}
     for name in REGISTERS:
         found[_series("embassy_lag_seconds", "receive", "embassy", register=name)] = Level(0.7)
         found[_series("embassy_pulse_age_seconds", "receive", "embassy", register=name)] = Level(0.6)
-        found[_series("embassy_apply_transactions_total", "receive", "embassy", register=name)] = Rising(second)
     return found
 
 

@@ -69,6 +69,7 @@ def _pulse_dead(seconds: int) -> Alert:
         expr=(
             f"(sum by (site, register) (increase(embassy_pulse_beats_total[{seconds}s])) == 0)\n"
             "or on (site, register) (embassy:tier unless on (site, register) embassy_pulse_beats_total\n"
+            'unless on (site) (max by (site) (up{job="pulse"}) == 0)\n'  # Then ProcessDown says it, once.
             f"{NO_STANDBY_YET})"
         ),
         holds="15s",
@@ -104,15 +105,12 @@ _PULSE_SILENT = Alert(
 )
 _HOME_DARK = Alert(
     name="HomeDark",
-    expr=(
-        "(min by (site) (embassy_pulse_age_seconds) > 60)\n"
-        "unless on (site) (sum by (site) (increase(embassy_apply_transactions_total[45s])) > 0)"
-    ),
+    expr="min by (site) (embassy_pulse_age_seconds) > 60",
     severity="page",
-    summary="Nothing comes from home any more",
+    summary="No register's pulse comes from home any more",
     description=(
-        "No register's pulse was applied for a minute, and nothing else: the link is cut, home is gone, or nobody "
-        "captures or forwards there. The standbys hold what they have."
+        "For a minute no pulse of any register was applied: the link is cut, home is gone, or nobody beats, captures "
+        "or forwards there. The standbys hold what they have."
     ),
     command=STATUS,
     page="link",
