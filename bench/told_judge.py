@@ -14,6 +14,8 @@ from deploy.monitoring.model import BOTH
 LAG_SECONDS_MAX: Final = 15.0
 """Prometheus asks every five seconds and records every five; a receipt comes every five."""
 WELL: Final = re.compile(r"(is|are) (kept warm|within (its|their) objectives?)\.")
+_TIMES: Final = re.compile(r"[\d.]+ (min|s|h)\b( [\d.]+ s\b)?")
+"""They change with each look."""
 OF_THE_PAST: Final = (
     "ObjectiveBurnsFast", "ObjectiveBurns", "ObjectiveBurnsSlowly", "NoRecentVerification", "NoRecentDrill",
 )  # fmt: skip
@@ -54,6 +56,8 @@ class Outcome:
     fired: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     """What fired or was said and is not true of it."""
+    course: list[tuple[float, str, str, list[str]]] = field(default_factory=list)
+    """What changed when, in seconds since the fault began: both headlines, and alerts that pend or fire."""
     lasted: float = 0.0
     well_after: dict[str, float | None] = field(default_factory=dict)
     """By site and "alerts", in seconds since the mending began; None where it did not come so far."""
@@ -107,9 +111,20 @@ def judge(fault: Fault, looks: Sequence[Look], struck: float, mended: float) -> 
         rang=sorted({_alarm(alarm) for look in during for alarm in look.rings if alarm.name not in OF_THE_PAST}),
         fired=sorted({_alarm(alarm) for look in during for alarm in _firing(look)}),
         unexpected=sorted({*_untrue_alerts(fault, looks), *_untrue_lines(fault, during)}),
+        course=_course(looks, struck),
         lasted=round(mended - struck, 1),
         well_after={} if fault.is_well else _well_after(looks, mended),
     )
+
+
+def _course(looks: Sequence[Look], struck: float) -> list[tuple[float, str, str, list[str]]]:
+    found: list[tuple[float, str, str, list[str]]] = []
+    for look in looks:
+        heads = [_TIMES.sub("N", next(iter(look.pages[site]), "no answer")) for site in BOTH]
+        alarms = sorted(f"{look.alarms[alarm]}: {_alarm(alarm)}" for alarm in alerts_now(look))
+        if not found or found[-1][1:] != (heads[0], heads[1], alarms):
+            found.append((round(look.at - struck, 1), heads[0], heads[1], alarms))
+    return found
 
 
 def _finding(says: Says, looks: Sequence[Look], struck: float) -> Finding:
