@@ -1,7 +1,8 @@
 """When will each register be level, while the link carries what it carries: an estimate (pure).
 
-What goes first is ahead of a register: all of its own tier and of the higher ones, and what is in flight already. It is
-level once the link has carried that, while changes of these tiers go on coming.
+What goes first is ahead of a register: all of its own tier and of the higher ones, and what lower ones sent already,
+of each as much as it has itself, for connections share the link. It is level once the link has carried that, while
+changes of these tiers go on coming.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def level_in(load: Load, loads: Iterable[Load], rate: float | None) -> float | N
     ahead = spare = 0.0
     for one in loads:
         is_ahead = one.tier <= load.tier
-        ahead += one.waiting_bytes if is_ahead else one.in_flight_bytes
+        ahead += one.waiting_bytes if is_ahead else min(one.in_flight_bytes, load.waiting_bytes)
         spare -= one.lasting_bytes if is_ahead else 0.0
     spare += rate or 0.0
     return ahead / spare if spare > 0 else None

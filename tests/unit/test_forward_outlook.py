@@ -29,6 +29,8 @@ def test_what_is_ahead_is_carried_first():
 def test_what_lower_tiers_sent_before_is_on_the_link_too():
     high, low = load(1, 1000), load(3, 6000, flying=500)
     assert [level_in(one, [high, low], 100) for one in (high, low)] == [15, 70]
+    single = load(1, 10)
+    assert level_in(single, [single, low], 100) == 0.2
 
 
 def test_what_comes_meanwhile_takes_its_part_of_the_link():
