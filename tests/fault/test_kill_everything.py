@@ -11,7 +11,7 @@ from deploy.local.processes import CONNECT, ROLES, SERVICES
 from tests.support.scenario import Registers
 
 CUT_SECONDS = 6.0
-VICTIMS = (CONNECT, "home-kafka", "embassy-kafka", "home-postgres", "link", "pulse")
+VICTIMS: tuple[str, ...] = (CONNECT, "home-kafka", "embassy-kafka", "home-postgres", "link", "pulse")
 if os.environ.get("EMBASSY_CAMPAIGN"):  # Elsewhere tests/scenarios/test_ten_registers.py kills these three under load.
     VICTIMS += ("forward", "receive", "embassy-postgres")
 
