@@ -71,13 +71,13 @@ def test_every_row_is_either_kept_or_sent_and_what_is_kept_is_equal(here: Rows, 
 
 
 def test_few_changes_send_few_rows():
-    here = dict.fromkeys(range(50000), "a")
+    here = dict.fromkeys(range(20_000), "a")
     there = dict(here)
-    for number in range(0, 50_000, 5000):
+    for number in range(0, 20_000, 2000):
         there[number] = "b"
     search, asked = run(here, there)
     sent = sum(one.rows for one in search.segments() if not one.is_kept)
-    assert sent <= 10 * leaf_rows(table(50_000), 50_000)
+    assert sent <= 10 * leaf_rows(table(20_000), 20_000)
     assert asked < 2000
 
 
