@@ -1,4 +1,4 @@
-"""Ten faults of a whole system: what says so at either site, and how soon; writes docs/reports/what-says-so.md.
+"""Faults of a whole system: what says so at either site, and how soon; writes docs/reports/what-says-so.md.
 
     python -m bench.told [--only connect,link]        the results of other faults are kept
     python -m bench.told --again artefacts/told.json  the report once more, without a run
@@ -25,7 +25,7 @@ import requests
 
 from bench.results import keep
 from bench.told_faults import BUSY, BY_NAME, FAULTS, IDLE, Fault
-from bench.told_judge import Outcome, is_said, is_well, judge
+from bench.told_judge import ZEROS, Outcome, is_said, is_well, judge
 from bench.told_report import Result, write
 from bench.told_watch import Watch
 from bench.versions import machine, revision, versions
@@ -64,7 +64,7 @@ def wait_well(watch: Watch, *, seconds: float = WELL_SECONDS_MAX) -> None:
 def measure(fault: Fault, registers: Registers, watch: Watch) -> Outcome:
     """Bring it about, wait until everything is said or a deadline, mend it, wait until all is well or a deadline."""
     wait_well(watch)
-    watch.queries = [(says.site, says.what) for says in fault.says if says.kind == "metric"]
+    watch.queries = [(says.site, says.what) for says in fault.says if says.kind == "metric"] + list(ZEROS)
     if not fault.is_well:  # What a former fault left must not count for this one.
         wait_for(lambda: not any(is_said(says, watch.looks[-1]) for says in fault.says), "nothing is said yet")
     limit = max((says.within for says in fault.says), default=0.0) + MARGIN_SECONDS

@@ -1,4 +1,4 @@
-"""Ten faults of a whole system, how each is brought about and mended, and who has to say what of it within how long."""
+"""Faults of a whole system, how each is brought about and mended, and who has to say what of it within how long."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ from deploy.monitoring.model import BOTH
 LAG_SECONDS_MAX: Final = 15.0
 """Prometheus asks every five seconds and records every five; a receipt comes every five."""
 WELL: Final = re.compile(r"(is|are) (kept warm|within (its|their) objectives?)\.")
+ZEROS: Final = (("home", "embassy:lag_seconds <= 0"), ("embassy", "embassy:lag_seconds <= 0"))
+"""Never so: a lag is above 0 as long as somebody measures it, and absent or unknown otherwise."""
 _TIMES: Final = re.compile(r"[\d.]+ (min|s|h)\b( [\d.]+ s\b)?")
 """They change with each look."""
 OF_THE_PAST: Final = (
@@ -110,7 +112,7 @@ def judge(fault: Fault, looks: Sequence[Look], struck: float, mended: float) -> 
         pages={site: list(last.pages[site]) for site in BOTH},
         rang=sorted({_alarm(alarm) for look in during for alarm in look.rings if alarm.name not in OF_THE_PAST}),
         fired=sorted({_alarm(alarm) for look in during for alarm in _firing(look)}),
-        unexpected=sorted({*_untrue_alerts(fault, looks), *_untrue_lines(fault, during)}),
+        unexpected=sorted({*_untrue_alerts(fault, looks), *_untrue_lines(fault, during), *_zeros(looks)}),
         course=_course(looks, struck),
         lasted=round(mended - struck, 1),
         well_after={} if fault.is_well else _well_after(looks, mended),
@@ -180,6 +182,10 @@ def _untrue_lines(fault: Fault, looks: Sequence[Look]) -> Iterable[str]:
         yield from (f"{site}'s page: {line}" for line in seen for words in fault.silent if re.search(words, line))
         if fault.is_well and not all(is_page_well(look, site) for look in looks):
             yield f"{site}'s page does not say that all is well"
+
+
+def _zeros(looks: Sequence[Look]) -> Iterable[str]:
+    return (f"{query[0]}: a lag of 0" for look in looks for query in ZEROS if look.values.get(query) is not None)
 
 
 def _well_after(looks: Sequence[Look], mended: float) -> dict[str, float | None]:

@@ -12,6 +12,7 @@ from bench.ten_report import markdown
 from bench.told_faults import BY_NAME
 from bench.told_judge import Finding, Outcome
 
+_NOTHING_ELSE: Final = "Nothing fired and nothing was said that was not true of the fault."
 SITES: Final = ("home", "embassy")
 
 
@@ -47,7 +48,7 @@ def _head(result: Result) -> str:
     kept = sum(one.is_kept for each in result.outcomes for one in each.findings)
     asked = sum(len(each.findings) for each in result.outcomes)
     failures = [f"- {one.name}: {what}" for one in result.outcomes for what in one.failures]
-    said = "\n".join(failures) if failures else "Nothing fired and nothing was said that was not true of the fault."
+    said = "\n".join(["Not as it has to be:", "", *failures]) if failures else _NOTHING_ELSE
     return f"""\
 # What says so, and how soon
 

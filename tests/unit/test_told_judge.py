@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from bench.told_faults import BUSY, IDLE, Fault, Says
-from bench.told_judge import is_well, judge
+from bench.told_judge import ZEROS, is_well, judge
 from bench.told_watch import Alarm, Look, lines
 
 FINE = {"home": ("Both registers are within their objectives.",), "embassy": ("Both registers are kept warm.",)}
@@ -63,6 +63,11 @@ def test_what_is_not_true_is_a_failure():
     assert judge(FAULT, told(look(120, lying), look(175)), 100, 170).failures == [
         "embassy's page: ForwarderDown at home"
     ]
+
+
+def test_a_lag_of_nought_is_a_failure():
+    zero = Look(at=120, pages=DEAD, alarms={}, values={QUERY: 0.0, ZEROS[1]: 0.0})
+    assert judge(FAULT, told(zero, look(175)), 100, 170).failures == ["embassy: a lag of 0"]
 
 
 def test_what_stays_behind_the_mending_is_a_failure():
