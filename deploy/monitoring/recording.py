@@ -24,8 +24,11 @@ time() - embassy_receipt_timestamp_seconds
 """A receipt is signed by the embassy's clock. An offset that is not known counts as none."""
 
 _LAG_AT_HOME = """\
-clamp_min(max by (site, register) (embassy_receipt_lag_seconds) + on (site, register) embassy:receipt_age_seconds, 0)"""
-"""As the newest receipt states it, and older by the receipt's age."""
+clamp_min(
+  (max by (site, register) (embassy_receipt_lag_seconds) + on (site, register) embassy:receipt_age_seconds) > -1, 0
+)"""
+"""As the newest receipt states it, and older by the receipt's age. A receipt of the future, before the clocks were
+compared, shows no lag, and not 0."""
 
 _MET = """\
 (embassy:lag_seconds <= bool on (site, register) embassy:objective_seconds)
