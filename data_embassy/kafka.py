@@ -29,6 +29,7 @@ ENVELOPE_BYTES_MAX: Final = 80 << 20
 _CREATE_TIMEOUT_SECONDS: Final = 40.0
 _ANSWER_SECONDS: Final = 10.0
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 
 
 def client_settings(broker: Broker | Link) -> Settings:
@@ -153,21 +154,35 @@ def lane_topic_settings() -> dict[str, str]:
 class TopicAdmin:
     """Asks a broker about topics of one partition, again and again over one connection. Not for several threads."""
 
-    def __init__(self, broker: Broker | Link) -> None:
+    def __init__(self, broker: Broker | Link, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
         self._admin = AdminClient(client_settings(broker) | {"log_level": 0})
+        self._answer_seconds = answer_seconds
 
     def ends(self, topics: Iterable[str]) -> dict[str, int]:
         """End of each topic that the broker knows; raises TransportError when it does not answer."""
+        return self._offsets(self._known(topics), _LATEST)
+
+    def bounds(self, topics: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """First offset present and end of each topic that the broker knows; raises TransportError, as `ends`."""
+        known = self._known(topics)
+        ends = self._offsets(known, _LATEST)
+        lows = self._offsets(ends, _EARLIEST)
+        return {topic: (lows[topic], end) for topic, end in ends.items() if topic in lows}
+
+    def _known(self, topics: Iterable[str]) -> list[str]:
         try:
-            known = self._admin.list_topics(timeout=_ANSWER_SECONDS).topics
+            known = self._admin.list_topics(timeout=self._answer_seconds).topics
         except KafkaException as error:
             raise _silent(error) from error
-        asked = {TopicPartition(topic, 0): _LATEST for topic in topics if topic in known}
+        return [topic for topic in topics if topic in known]
+
+    def _offsets(self, topics: Iterable[str], place: OffsetSpec) -> dict[str, int]:
+        asked = {TopicPartition(topic, 0): place for topic in topics}
         found = {}
-        answers = self._admin.list_offsets(asked, request_timeout=_ANSWER_SECONDS) if asked else {}
+        answers = self._admin.list_offsets(asked, request_timeout=self._answer_seconds) if asked else {}
         for partition, future in answers.items():
             try:
-                found[partition.topic] = future.result(timeout=_ANSWER_SECONDS).offset
+                found[partition.topic] = future.result(timeout=self._answer_seconds).offset
             except (KafkaException, TimeoutError):
                 continue  # Its leader is being chosen, or it was deleted just now.
         return found

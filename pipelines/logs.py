@@ -20,7 +20,7 @@ _ANSWER_SECONDS: Final = 15.0
 _READ_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
 _FETCH_BYTES: Final = 1 << 20
-_IGNORED: Final = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)  # noqa: SLF001 (public constants)
+IGNORED: Final = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)  # noqa: SLF001 (public constants)
 """Groups play no part: home has no right to any at the embassy's broker, and needs none."""
 
 _NO_TOPIC: Final = (
@@ -147,7 +147,7 @@ class LogReader:
             error = message.error()
             if error is None:
                 return message
-            if error.code() not in _IGNORED and not error.retriable():
+            if error.code() not in IGNORED and not error.retriable():
                 raise _unreachable(self._topic, error)
         raise TransportError(f"{self._topic} did not answer in time", remedy="check the broker and the link")
 

@@ -186,7 +186,9 @@ class ReceiptFollower:
         highest: Receipt | None = None,
         down: Travel | None = None,
     ) -> None:
-        self._register, self._keys, self._topic = register, keys, topic
+        self._register, self._topic = register, topic
+        self.keys = keys
+        """Those of now: whoever follows for long renews them."""
         self._read_before = 0
         self.down = Travel() if down is None else down
         """Smallest time from there to here, by both clocks."""
@@ -254,7 +256,7 @@ class ReceiptFollower:
     def _heard(self, first: int, end: int) -> Iterator[Heard]:
         for _, _, data in self._topic.read(first, end - 1) if end > first else ():
             try:
-                payload = verify_receipt(self._keys, data or b"")
+                payload = verify_receipt(self.keys, data or b"")
                 heard = Heard.parse(decode_payload(payload, lane=self._register.lane))
             except Refused as error:
                 _log.warning("receipt_refused", register=self._register.name, reason=error.reason)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -18,6 +19,7 @@ from data_embassy.errors import CheckFailed
 
 if TYPE_CHECKING:
     from data_embassy.status import RegisterStatus
+    from operations.status.ears import KafkaEars
 
 _WATCH_SECONDS: Final = 1.0
 
@@ -47,26 +49,29 @@ def status(
 
 
 def _watch(site: Site, *, as_json: bool) -> Sequence[RegisterStatus]:
+    from operations.status.ears import KafkaEars
     from operations.status.watch import is_whole_terminal, plain, watch
 
     if is_whole_terminal() and not as_json:
         return watch(site, clock=_now)
-    while True:
-        site = open_site(site_folder(None))
-        found = look(site)
-        if as_json:
-            _show(site, found, as_json=True)
-        else:
-            print("\n".join(plain(found, site.role, _now())), flush=True)
-        time.sleep(_WATCH_SECONDS)
+    with ExitStack() as stack:
+        ears = stack.enter_context(closing(KafkaEars(site))) if site.role == "home" else None
+        while True:
+            site = open_site(site_folder(None))
+            found = look(site, ears=ears)
+            if as_json:
+                _show(site, found, as_json=True)
+            else:
+                print("\n".join(plain(found, site.role, _now())), flush=True)
+            time.sleep(_WATCH_SECONDS)
 
 
-def look(site: Site) -> list[RegisterStatus]:
-    """What this site knows of its registers now."""
+def look(site: Site, *, ears: KafkaEars | None = None) -> list[RegisterStatus]:
+    """What this site knows of its registers now; `ears` are kept by who looks again and again at home."""
     if site.role == "home":
         from operations.status.home import home_status
 
-        return home_status(site, clock=_now)
+        return home_status(site, clock=_now, ears=ears)
     from consumers.status import embassy_status
 
     return embassy_status(site, clock=_now)

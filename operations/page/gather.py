@@ -21,6 +21,7 @@ from operations.page.snapshot import SPANS, Past, Seen, Snapshot, Span, Trouble
 LOOK_SECONDS: Final = 1.0
 REST_SECONDS_MAX: Final = 3.0
 """A look is followed by a rest three times as long as itself, so that looking costs little; no longer than this."""
+END_SECONDS: Final = 2.0
 WANTED_SECONDS: Final = 60.0
 """A chart that nobody asked for in so long is not kept fresh."""
 EVENTS_MAX: Final = 100
@@ -39,6 +40,9 @@ class Sight(Protocol):
 
     def past(self, register: str, span: Span, now: dt.datetime) -> Past | None:
         """A register's past as the site keeps it; None where only this process remembers."""
+
+    def close(self) -> None:
+        """Give back what was kept open from look to look."""
 
 
 class Gatherer:
@@ -63,9 +67,11 @@ class Gatherer:
         self._thread.start()
 
     def end(self) -> None:
-        """End soon; does not wait for a look that hangs."""
+        """End; a look that hangs is not waited for."""
         self._is_ended = True
         self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(END_SECONDS)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call this, in the gathering thread, after each new snapshot."""
@@ -80,12 +86,15 @@ class Gatherer:
             self._wake.set()
 
     def _run(self) -> None:
-        while not self._is_ended:
-            began = time.monotonic()
-            self.step()
-            took = time.monotonic() - began
-            rest = max(LOOK_SECONDS - took, min(3 * took, REST_SECONDS_MAX))
-            self._rest_until(time.monotonic() + rest)
+        try:
+            while not self._is_ended:
+                began = time.monotonic()
+                self.step()
+                took = time.monotonic() - began
+                rest = max(LOOK_SECONDS - took, min(3 * took, REST_SECONDS_MAX))
+                self._rest_until(time.monotonic() + rest)
+        finally:
+            self._sight.close()
 
     def _rest_until(self, deadline: float) -> None:
         """Charts that are asked for meanwhile are read at once."""

@@ -23,6 +23,7 @@ from data_embassy.verifications import VERIFICATIONS, is_signed, reports
 from operations.page.gather import EVENTS_MAX, Clock
 from operations.page.snapshot import Key, Past, Practice, Proof, Seen, Span
 from operations.signing import signer_of
+from operations.status.ears import KafkaEars
 from operations.status.home import home_status
 from pipelines.telling import read_told
 
@@ -37,13 +38,16 @@ class HomeSight:
     def __init__(self, site: Site, *, clock: Clock) -> None:
         self._live, self._clock = LiveSite(site), clock
         self._records, self._ring = _Recorded(), _Ring()
+        self._ears: KafkaEars | None = None
 
     def look(self) -> Seen:
         """The site as it is now."""
         site = self._live.look()
+        if self._ears is None:
+            self._ears = KafkaEars(site)
         told, ring = read_told(site.state), self._ring.of(site.keys)
         return Seen(
-            registers=tuple(home_status(site, clock=self._clock)),
+            registers=tuple(home_status(site, clock=self._clock, ears=self._ears)),
             proofs=self._records.proofs.of(site),
             drills=self._records.drills.of(site),
             keys=ring.keys,
@@ -54,6 +58,12 @@ class HomeSight:
     def past(self, register: str, span: Span, now: dt.datetime) -> Past | None:  # noqa: ARG002
         """None: only this process remembers."""
         return None
+
+    def close(self) -> None:
+        """Leave both brokers."""
+        if self._ears is not None:
+            self._ears.close()
+            self._ears = None
 
 
 class EmbassySight:
@@ -86,6 +96,9 @@ class EmbassySight:
         except psycopg.Error as error:
             raise TransportError("the history cannot be read", remedy="embassy status") from error
         return Past(span=span, since=since, until=now, samples=tuple(found), events=tuple(what))
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
 
 def sight_of(site: Site, *, clock: Clock) -> HomeSight | EmbassySight:

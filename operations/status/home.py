@@ -6,10 +6,11 @@ Everything is asked at home, and the receipts through the link. What cannot be r
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any, Final
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
 import psycopg
 
@@ -18,10 +19,10 @@ from connectors.plan import connector_name
 from data_embassy import causes
 from data_embassy.config import Register, Site, paused
 from data_embassy.errors import DataEmbassyError
-from data_embassy.kafka import client_settings
-from data_embassy.keys import HomeKeys, load_home_keys
+from data_embassy.keys import load_home_keys
 from data_embassy.postgres import connect
 from data_embassy.status import Backlog, Part, RegisterStatus, faulty, meets
+from operations.status.ears import ANSWER_SECONDS, Ears, KafkaEars, Word
 from operations.status.heard import age_of, data_key_of, is_recent, is_trusted, lag_of, position_of, runs_out
 from operations.status.stations import (
     BROKER_AWAY,
@@ -32,14 +33,12 @@ from operations.status.stations import (
     Seen,
     stations,
 )
-from pipelines.logs import LogReader, TopicMissing
 from pipelines.memory import Memory, Remembered
 from pipelines.pulse.slot import SlotTold, read_slot
-from pipelines.receipts import ReceiptFollower
 from pipelines.telling import Told, read_told
 
 Clock = Callable[[], dt.datetime]
-_ANSWER_SECONDS: Final = 3.0
+T = TypeVar("T")
 _THREADS_MAX: Final = 8
 _MICROSECONDS: Final = 1e6
 _SLOT: Final = (
@@ -48,19 +47,40 @@ _SLOT: Final = (
 )
 
 
-def home_status(site: Site, *, clock: Clock) -> list[RegisterStatus]:
-    """Status of all registers of a home site; raises KeyringError and ConfigError only."""
-    keys, told = load_home_keys(site.keys, site=site.name), read_told(site.state)
+def home_status(site: Site, *, clock: Clock, ears: Ears | None = None) -> list[RegisterStatus]:
+    """Status of all registers of a home site; raises KeyringError and ConfigError only.
+
+    Who looks again and again keeps `ears`; otherwise they are made for this look.
+    """
+    if ears is None:
+        with closing(KafkaEars(site)) as made:
+            return home_status(site, clock=clock, ears=made)
+    keys, told, memory = load_home_keys(site.keys, site=site.name), read_told(site.state), Memory(site.state)
+    registers = site.registers.values()
+    remembered = {one.name: memory.read(one.name) for one in registers}
     found = [faulty(name, error, site="home") for name, error in site.faults.items()]
     with ThreadPoolExecutor(_THREADS_MAX) as threads:
-        found += threads.map(lambda one: _status(site, keys, one, clock, told), site.registers.values())
+        words = threads.submit(_unless_away, lambda: ears.words(registers, keys, remembered))
+        ends = threads.submit(_unless_away, lambda: ears.ends(registers))
+        others = list(threads.map(lambda one: _look(site, one), registers))
+        brokers = _Brokers(words=words.result(), ends=ends.result())
+    for register, other in zip(registers, others, strict=True):
+        seen = _seen(register.name, brokers, remembered[register.name], other)
+        found.append(_status(site, register, seen, clock(), told=told, remembered=remembered[register.name]))
     return sorted(found, key=lambda one: (one.tier, one.register))
 
 
-def _status(site: Site, keys: HomeKeys, register: Register, clock: Clock, told: Told | None) -> RegisterStatus:
-    remembered = Memory(site.state).read(register.name)
-    seen = _look(site, keys, register, remembered)
-    now = clock()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Brokers:
+    """What both brokers answered; None where one did not."""
+
+    words: Mapping[str, Word | None] | None
+    ends: Mapping[str, int] | None
+
+
+def _status(
+    site: Site, register: Register, seen: Seen, now: dt.datetime, *, told: Told | None, remembered: Remembered | None
+) -> RegisterStatus:
     slot = read_slot(site.state, register.name)
     parts = stations(site, register, seen, now, told=told, slot=slot, remembered=remembered)
     pause = paused(site, register.name)
@@ -129,54 +149,49 @@ def _shown(
     )
 
 
-def _look(site: Site, keys: HomeKeys, register: Register, remembered: Remembered | None) -> Seen:
+def _look(site: Site, register: Register) -> tuple[dict[str, Any], list[str]]:
+    """What the register's server and Kafka Connect say, and who of them does not answer."""
+    found: dict[str, Any] = {}
+    notes = []
+    for words, look in ((SERVER_AWAY, lambda: _slot(register)), (CONNECT_AWAY, lambda: _connector(site, register))):
+        answer = _unless_away(look)
+        if answer is None:
+            notes.append(words)
+        else:
+            found |= answer
+    return found, notes
+
+
+def _seen(name: str, brokers: _Brokers, remembered: Remembered | None, other: tuple[dict[str, Any], list[str]]) -> Seen:
     # What the forwarder heard last stands in for what cannot be asked now.
     seen, notes = Seen(), []
     if remembered is not None:
         seen = Seen(heard=remembered.heard, position=remembered.position, has_gone_back=remembered.has_gone_back)
-    for words, look in (
-        (LINK_AWAY, lambda: _receipts(site, keys, register, remembered)),
-        (BROKER_AWAY, lambda: _home_end(site, register)),
-        (SERVER_AWAY, lambda: _slot(register)),
-        (CONNECT_AWAY, lambda: _connector(site, register)),
-    ):
-        found = _try(look)
-        if found is None:
-            notes.append(words)
-        else:
-            seen = replace(seen, **found)
-    return replace(seen, notes=tuple(notes))
+    if brokers.words is None or (name in brokers.words and brokers.words[name] is None):
+        notes.append(LINK_AWAY)
+    elif (word := brokers.words.get(name)) is not None:
+        has_lost = remembered is not None and remembered.has_lost_receipts
+        seen = Seen(heard=word.heard, position=word.position, has_gone_back=word.has_gone_back or has_lost)
+    if brokers.ends is None:
+        notes.append(BROKER_AWAY)
+    else:
+        # Without one before the first snapshot; a topic that was deleted later is the forwarder's to tell.
+        seen = replace(seen, home_end=brokers.ends.get(name))
+    found, more = other
+    return replace(seen, notes=(*notes, *more), **found)
 
 
-def _try(look: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+def _unless_away(look: Callable[[], T]) -> T | None:
     try:
         return look()
     except (DataEmbassyError, psycopg.Error):
         return None
 
 
-def _receipts(site: Site, keys: HomeKeys, register: Register, remembered: Remembered | None) -> dict[str, Any]:
-    assert site.link is not None
-    with LogReader(client_settings(site.link), register.receipts_topic, answer_seconds=_ANSWER_SECONDS) as topic:
-        highest = None if remembered is None else remembered.highest
-        follower = ReceiptFollower(register, keys, topic, highest=highest)
-        position = follower.follow()
-    has_gone_back = follower.has_gone_back or (remembered is not None and remembered.has_lost_receipts)
-    return {"heard": follower.heard, "position": position, "has_gone_back": has_gone_back}
-
-
-def _home_end(site: Site, register: Register) -> dict[str, Any]:
-    with LogReader(client_settings(site.kafka), register.changes_topic, answer_seconds=_ANSWER_SECONDS) as topic:
-        try:
-            return {"home_end": topic.bounds().end}
-        except TopicMissing:
-            return {}  # Before the first snapshot; a topic that was deleted later is the forwarder's to tell.
-
-
 def _connector(site: Site, register: Register) -> dict[str, Any]:
     if site.connect is None:
         return {"connector": "UNKNOWN"}
-    with ConnectClient(site.connect.url, answer_seconds=_ANSWER_SECONDS) as client:
+    with ConnectClient(site.connect.url, answer_seconds=ANSWER_SECONDS) as client:
         return {"connector": client.status(connector_name(register.name)).state}
 
 

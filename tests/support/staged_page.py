@@ -165,6 +165,9 @@ class StagedSight:
             link_bytes_per_second=3.1e6,
         )
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def past(self, register: str, span: Span, until: dt.datetime) -> Past | None:
         """A past with an hour's outage in the middle of it, by chance always the same."""
         if self.past_error is not None:
@@ -190,9 +193,6 @@ KEYS = (
 )
 
 
-def proofs(*, hours: float) -> tuple[Proof, ...]:
-    """A verification a day, the last so many hours ago."""
-    return tuple(
 def practices(*, days: int) -> tuple[Practice, ...]:
     """A drill that passed so many days ago, and before it one that did not."""
 
@@ -206,6 +206,9 @@ def practices(*, days: int) -> tuple[Practice, ...]:
     )
 
 
+def proofs(*, hours: float) -> tuple[Proof, ...]:
+    """A verification a day, the last so many hours ago."""
+    return tuple(
         Proof(
             finished_at=(now() - dt.timedelta(hours=hours + 24 * day)).isoformat(timespec="seconds"), is_equal=True,
             position="3/5C20FF10", tables=38, is_signed=True,

@@ -28,12 +28,11 @@ from data_embassy.config import (
 from data_embassy.errors import ContractError, TransportError
 from data_embassy.status import HOPS, DataKey, RegisterStatus
 from operations.status import home
-from pipelines.logs import TopicMissing
+from operations.status.ears import Word
 from pipelines.memory import Memory, Remembered
 from pipelines.pulse.slot import Slot, tell_slot
 from pipelines.receipts import Heard, Receipt
 from pipelines.stops import Stop, StopFiles
-from pipelines.tail import Bounds
 
 SITE = """
 [site]
@@ -64,13 +63,13 @@ class World:
     site: Site
     receipts: Heard | TransportError | None = HEARD
     has_gone_back: bool = False
-    home_end: int | TransportError = 45
+    home_end: int | TransportError | None = 45
     slot: tuple[bool, int] | TransportError | None = (True, 4096)
     connector: ConnectorStatus | TransportError = field(default_factory=lambda: ConnectorStatus(state="RUNNING"))
 
     def look(self) -> RegisterStatus:
         """The one register's status."""
-        (found,) = home.home_status(self.site, clock=lambda: NOW)
+        (found,) = home.home_status(self.site, clock=lambda: NOW, ears=FakeEars(self))
         return found
 
     def part(self, name: str) -> Any:
@@ -93,29 +92,21 @@ def answer(value: Any) -> Any:
     return value
 
 
-def log_reader(world: World) -> Callable[..., Any]:
-    class Reader:
-        @contextmanager
-        def opened(self) -> Iterator[Reader]:
-            yield self
+@dataclass
+class FakeEars:
+    """Both brokers."""
 
-        def bounds(self) -> Bounds:
-            return Bounds(low=0, end=answer(world.home_end))
+    world: World
 
-    return lambda *_, **__: Reader().opened()
+    def words(self, *_: object) -> dict[str, Word | None]:
+        found: Heard | None = answer(self.world.receipts)
+        if found is None:
+            return {}
+        return {NAME: Word(heard=found, position=found.position, has_gone_back=self.world.has_gone_back)}
 
-
-def follower(world: World) -> Callable[..., Any]:
-    class Follower:
-        heard: Heard | None = None
-        has_gone_back = False
-
-        def follow(self) -> Receipt | None:
-            found: Heard | None = answer(world.receipts)
-            self.heard, self.has_gone_back = found, world.has_gone_back
-            return None if found is None else found.position
-
-    return lambda *_, **__: Follower()
+    def ends(self, *_: object) -> dict[str, int]:
+        found = answer(self.world.home_end)
+        return {} if found is None else {NAME: found}
 
 
 def session(world: World) -> Callable[..., Any]:
@@ -156,8 +147,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     one = World(replace(open_site(tmp_path), registers={NAME: register}))
     monkeypatch.setattr(home, "load_home_keys", lambda *_, **__: None)
     for name, value in {
-        "LogReader": log_reader(one), "ReceiptFollower": follower(one), "connect": session(one),
-        "ConnectClient": connect_client(one),
+        "connect": session(one), "ConnectClient": connect_client(one),
     }.items():  # fmt: skip
         monkeypatch.setattr(home, name, value)
     one.tells(acknowledged={NAME: 41}, states={NAME: "streaming"})
@@ -188,7 +178,7 @@ def test_what_cannot_be_reached_is_said_and_the_rest_is_shown(world: World) -> N
 
 
 def test_a_topic_that_is_not_there_yet_is_no_broker_that_is_away(world: World) -> None:
-    world.home_end = TopicMissing("no such topic", remedy="wait")
+    world.home_end = None
     found = world.look()
     assert (found.state, found.cause, found.backlog.records, found.notes) == ("live", None, None, ())
 
@@ -217,9 +207,7 @@ def test_a_first_snapshot_has_no_connector_yet(world: World) -> None:
     assert (found.state, found.cause) == ("loading", None)
 
 
-@pytest.mark.parametrize(
-    ("slot", "cause"), [((False, 4096), "PulseDown"), (None, None), (AWAY, "RegisterUnreachable")]
-)
+@pytest.mark.parametrize(("slot", "cause"), [((False, 4096), "PulseDown"), (None, None), (AWAY, "RegisterUnreachable")])
 def test_a_pulse_that_nobody_writes_is_said_unless_the_register_has_no_slot_or_no_server(
     world: World, slot: Any, cause: str | None
 ) -> None:
@@ -379,4 +367,7 @@ def test_a_pause_at_the_embassy_names_the_command_there(world: World) -> None:
 
 def test_a_broken_contract_is_shown_beside_the_others(world: World) -> None:
     world.site = replace(world.site, faults={"other": ContractError("broken", remedy="mend it")})
-    assert [one.register for one in home.home_status(world.site, clock=lambda: NOW)] == ["other", NAME]
+    assert [one.register for one in home.home_status(world.site, clock=lambda: NOW, ears=FakeEars(world))] == [
+        "other",
+        NAME,
+    ]
