@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bench.told_faults import Fault, Says
-from bench.told_watch import Alarm, Look
+from bench.told_watch import OF_PROCESSES, Alarm, Look
 from deploy.monitoring.model import BOTH
 
 LAG_SECONDS_MAX: Final = 15.0
@@ -173,7 +173,7 @@ def _untrue_alerts(fault: Fault, looks: Sequence[Look]) -> Iterable[str]:
 
 
 def _is_register(alarm: Alarm) -> bool:
-    return alarm.name not in ("ProcessDown", "TargetDown") and bool(alarm.register)
+    return alarm.name not in OF_PROCESSES and bool(alarm.register)
 
 
 def _untrue_lines(fault: Fault, looks: Sequence[Look]) -> Iterable[str]:

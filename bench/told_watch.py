@@ -16,6 +16,7 @@ from deploy.local.system import LocalSystem
 from deploy.monitoring.model import BOTH
 
 LOOK_SECONDS: Final = 1.0
+OF_PROCESSES: Final = ("ProcessDown", "TargetDown")
 _ANSWER_SECONDS: Final = 5.0
 _BLOCKS: Final = {"h1", "h2", "p", "div", "dl", "tr", "td", "section", "table", "main"}
 _VOID: Final = {"br", "meta", "link", "input", "hr", "img", "path", "rect", "circle", "polyline"}
@@ -27,7 +28,7 @@ Query = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Alarm:
-    """An alert of one site; `register` is empty for one of the whole site."""
+    """An alert of one site; `register` is empty for one of the whole site, the process for one of OF_PROCESSES."""
 
     site: str
     name: str
@@ -118,7 +119,9 @@ class Watch:
 
 
 def _alarm(site: str, labels: Mapping[str, str]) -> Alarm:
-    return Alarm(site=site, name=labels["alertname"], register=labels.get("register", labels.get("job", "")))
+    name = labels["alertname"]
+    of = labels.get("job", "") if name in OF_PROCESSES else labels.get("register", "")
+    return Alarm(site=site, name=name, register=of)
 
 
 def lines(html: str) -> tuple[str, ...]:
