@@ -48,6 +48,8 @@ def _other_site(snapshot: Snapshot, now: dt.datetime) -> Fact:
     is_home = snapshot.role == "home"
     label = "Embassy last heard" if is_home else "Home last heard"
     seconds = heard_seconds(snapshot.seen.registers, snapshot.role, snapshot.taken_at)
+    if seconds is None and any(one.is_lag_trusted is False for one in snapshot.seen.registers):
+        return Fact(label=label, text="not known", below="the clocks differ", tone="unknown")
     if seconds is None:
         return Fact(label=label, text="never yet", tone="unknown")
     at = snapshot.taken_at - dt.timedelta(seconds=seconds)

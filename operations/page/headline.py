@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from data_embassy.clock import OFFSET_SECONDS_MAX
 from data_embassy.status import RegisterStatus
 from operations.page.behind import HUSH_SECONDS, behind, hush_seconds
 from operations.page.snapshot import Snapshot
@@ -27,6 +28,8 @@ _ALSO: Final = {
     "stopped": "stopped", "down": "down", "unknown": "not heard of", "waiting": "waiting", LATE: "late",
     "paused": "paused", "loading": "loading", "empty": "empty",
 }  # fmt: skip
+
+_SET: Final = "Set it (chronyc tracking, at both sites): lags are not to be trusted."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,20 @@ def headline(snapshot: Snapshot, now: dt.datetime) -> Headline:
             who = _whole(len(found)) if len(names) == len(found) else share
             text = one.format(name=names[0]) if len(names) == 1 else many.format(who=who)
             return Headline(text=text[0].upper() + text[1:], below=_below(snapshot, tone), tone=tone)
+    wrong = _wrong_clock(found)
+    if wrong is not None:
+        return Headline(text=wrong, below=f"{_SET} {_below(snapshot, LATE, clocks=False)}", tone=LATE)
     return Headline(text=_well(found), below=_below(snapshot, "live"), tone="live")
+
+
+def _wrong_clock(found: Sequence[RegisterStatus]) -> str | None:
+    wrong = [one for one in found if one.is_lag_trusted is False]
+    if not wrong:
+        return None
+    apart = max((abs(one.clock_offset_seconds) for one in wrong if one.clock_offset_seconds is not None), default=0.0)
+    if apart > OFFSET_SECONDS_MAX:
+        return f"The clocks of the sites differ by {lag(apart)}."
+    return f"A clock is wrong: a site's, or that of {wrong[0].register}'s server."
 
 
 def _hush(snapshot: Snapshot, quiet: float) -> Headline:
@@ -90,12 +106,11 @@ def _well(found: Sequence[RegisterStatus]) -> str:
     return f"{_whole(len(found)).capitalize()} registers are {how}."
 
 
-def _below(snapshot: Snapshot, said: str) -> str:
+def _below(snapshot: Snapshot, said: str, *, clocks: bool = True) -> str:
     found, sentences = snapshot.seen.registers, []
-    apart = next((one.clock_offset_seconds for one in found if one.is_lag_trusted is False), None)
-    if any(one.is_lag_trusted is False for one in found):
-        by = "" if apart is None else f" by {lag(abs(apart))}"
-        sentences.append(f"The clocks of the sites differ{by}: set them, lags are not to be trusted.")
+    wrong = _wrong_clock(found) if clocks else None
+    if wrong is not None:
+        sentences.append(f"{wrong} {_SET}")
     lags = [(known, one.register) for one in found if (known := behind(one, snapshot.role).seconds) is not None]
     if lags:
         worst, name = max(lags)

@@ -9,6 +9,7 @@ import pytest
 from data_embassy.status import DataKey, Position, RegisterStatus
 from operations.page.behind import behind, hush_seconds
 from operations.page.charts import backlog_chart, lag_chart, rate_chart, rates_of
+from operations.page.facts import facts
 from operations.page.headline import headline
 from operations.page.overview import stops
 from operations.page.recent import EVENTS_MAX, Recent
@@ -88,6 +89,20 @@ def test_a_cut_link_is_told_from_an_embassy_that_says_nothing():
     parts = tuple(replace(part, cause="EmbassySilent") for part in cut[0].parts[-1:])
     mute = replace(cut[0], cause="EmbassySilent", parts=parts)
     assert "The link works:" in headline(replace(seen(mute), role="home"), NOW).below
+
+
+def test_a_wrong_clock_is_no_site_in_order():
+    apart = one(is_lag_trusted=False, clock_offset_seconds=-3600.2)
+    found = headline(seen(apart, one()), NOW)
+    assert (found.text, found.tone) == ("The clocks of the sites differ by 60 min.", "late")
+    assert found.below.startswith("Set it (chronyc tracking")
+    assert said(one(is_lag_trusted=False, clock_offset_seconds=0.1)).startswith(
+        "A clock is wrong: a site's, or that of"
+    )
+    assert said(apart, stopped(one())) == "Land stands still."
+    assert "The clocks of the sites differ by 60 min. Set it" in headline(seen(apart, stopped(one())), NOW).below
+    (heard, *_) = facts(seen(replace(apart, lag_seconds=None)), NOW)
+    assert (heard.text, heard.below) == ("not known", "the clocks differ")
 
 
 def test_what_is_lost_soon_has_its_command():
