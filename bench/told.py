@@ -76,7 +76,7 @@ def measure(fault: Fault, registers: Registers, watch: Watch) -> Outcome:
                 time.sleep(0 if fault.is_well else SETTLE_SECONDS)
                 break
             time.sleep(0.2)
-        lags = {site: watch.value((site, LAG)) for site in ("home", "embassy") if site not in fault.blind}
+        lags = {site: watch.value((site, LAG)) for site in ("home", "embassy")}
         true = registers.lag(BUSY)
         mended = time.time()
     deadline = mended + WELL_SECONDS_MAX
