@@ -96,6 +96,8 @@ def _drills(snapshot: Snapshot, now: dt.datetime) -> Fact:
 def _link(snapshot: Snapshot) -> Fact:
     if any("link" in note for one in snapshot.seen.registers for note in one.notes):
         return Fact(label="Link", text="away", below="the embassy's broker does not answer", tone="down")
+    if any(part.cause == "ForwarderDown" for one in snapshot.seen.registers for part in one.parts):
+        return Fact(label="Link", text="not known", below="nobody forwards over it", tone="unknown")
     rate = snapshot.seen.link_bytes_per_second
     held = sum(1 for one in snapshot.seen.registers if one.is_held)
     below = f"{counted(held, 'register waits', 'registers wait')} for it" if held else "carried lately at its best"

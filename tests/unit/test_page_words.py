@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from data_embassy.status import DataKey, Position, RegisterStatus
+from data_embassy.status import DataKey, Part, Position, RegisterStatus
 from operations.page.behind import behind, hush_seconds
 from operations.page.charts import backlog_chart, lag_chart, rate_chart, rates_of
 from operations.page.facts import facts
@@ -103,6 +103,14 @@ def test_a_wrong_clock_is_no_site_in_order():
     assert "The clocks of the sites differ by 60 min. Set it" in headline(seen(apart, stopped(one())), NOW).below
     (heard, *_) = facts(seen(replace(apart, lag_seconds=None)), NOW)
     assert (heard.text, heard.below) == ("not known", "the clocks differ")
+
+
+def test_what_the_link_carried_is_not_said_while_nobody_forwards():
+    def link(cause: str | None) -> str:
+        shown = one(parts=(Part(name="forward", state="down", cause=cause),))
+        return next(fact.text for fact in facts(seen(shown, role="home"), NOW) if fact.label == "Link")
+
+    assert (link(None), link("ForwarderDown")) == ("answers", "not known")
 
 
 def test_what_is_lost_soon_has_its_command():
