@@ -1,4 +1,4 @@
-"""Home's ears on a real broker: few clients, kept from look to look."""
+"""Home's ears on a real broker: few clients, kept from look to look, whatever happens to the broker meanwhile."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from operations.status.ears import RENEW_SECONDS, KafkaEars, Word
 from pipelines.memory import Remembered
 from pipelines.tails import KEPT
 from tests.support.sealing import make_sites
+from tests.support.system import restartable_broker
 
 SITES = make_sites()
 SITE = """
@@ -177,3 +178,30 @@ def test_a_broker_that_is_away_for_long_is_asked_by_new_clients(tmp_path: Path):
         assert None not in first
         passed[0] = RENEW_SECONDS + 1
         assert asks() == (None, None)
+
+
+@pytest.mark.campaign
+def test_a_broker_that_restarts_is_away_and_then_heard_again(tmp_path: Path):
+    with restartable_broker() as own:
+        embassy = Embassy(tmp_path, own.bootstrap)
+        embassy.says(2)
+        with closing(KafkaEars(embassy.site)) as ears:
+            assert offsets(heard(ears, embassy)) == {2}
+            own.stop()
+            with pytest.raises(TransportError):
+                heard(ears, embassy)
+            with pytest.raises(TransportError):
+                ears.ends(embassy.registers)
+            own.start()
+
+            def hears(offset: int) -> bool:
+                try:
+                    found, ends = heard(ears, embassy), ears.ends(embassy.registers)
+                except TransportError:
+                    return False
+                return len(found) == len(ends) == REGISTERS and {*offsets(found), *ends.values()} == {offset}
+
+            # A broker that has just started does not know all of its topics: what is sent to it then is given up.
+            wait_until(lambda: hears(2), seconds=60, what="the broker is heard again")
+            embassy.says(3)
+            wait_until(lambda: hears(5), seconds=60, what="what is new is heard")

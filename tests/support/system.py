@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,39 @@ def plain_broker(*, heap_mb: int = 256, settings: Mapping[str, str] | None = Non
         with _process(broker.start_command(chosen, paths), folder / "log", stop=signal.SIGKILL) as process:
             _wait(process, lambda: _answers(bootstrap), folder / "log")
             yield bootstrap
+
+
+class RestartableBroker:
+    """A broker without authentication that a test may stop and start again."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        port, controller = free_ports(2)
+        listener = broker.Listener(name="PLAIN", protocol="PLAINTEXT", port=port)
+        self._folder, self._stack = folder, stack
+        self._broker = broker.Broker(
+            folder=folder, controller_port=controller, listeners=(listener,), heap_mb=256, settings={}
+        )
+        self.bootstrap = f"{LOOPBACK}:{port}"
+        broker.write_config(self._broker, warm_jars())
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        command = broker.start_command(self._broker, warm_jars())
+        process = self._stack.enter_context(_process(command, self._folder / "log", stop=signal.SIGKILL))
+        _wait(process, lambda: _answers(self.bootstrap), self._folder / "log")
+
+    def stop(self) -> None:
+        """As a power cut stops it."""
+        self._stack.close()
+
+
+@contextmanager
+def restartable_broker() -> Iterator[RestartableBroker]:
+    """A broker of its own, for tests that break it."""
+    with _folder("broker") as folder, ExitStack() as stack:
+        running = RestartableBroker(folder, stack)
+        running.start()
+        yield running
 
 
 @contextmanager
