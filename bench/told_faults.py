@@ -470,7 +470,7 @@ FAULTS: Final = (
             Says("embassy", "page", r"lane\.\w+ --add-config retention.ms=-1", 80),
             Says("embassy", "metric", lost_in("lane"), 80),
             Says("embassy", "alert", f"RetentionNearLoss {BUSY}", 160),
-            Says("home", "page", f"{BUSY} is paused", 30),
+            Says("home", "page", f"{BUSY.capitalize()} is paused", 30),
             Says("home", "metric", f'embassy:lag_seconds{{register="{BUSY}"}} > 30', 60),
         ),
         follows=("RetentionHeadroomLow",),
