@@ -35,8 +35,8 @@ def test_with_home_gone_the_embassy_rebuilds_its_standbys_and_an_earlier_state(r
     for name in registers.names:
         assert contents(registers.standby_dsn(name)) == now[name][1], name
     # Whole, applied to the end, and without anything new: the status says so, and no other cause.
-    shown = lambda: {(one.state, one.cause) for one in registers.status().values()}  # noqa: E731
-    wait_for(lambda: shown() == {("waiting", "PulseSilent")}, lambda: str(registers.status()))
+    silent = {("waiting", "PulseSilent")}
+    wait_for(lambda: said(registers) == silent, lambda: str(registers.status()))
 
     for name, (position, content) in earlier.items():
         restored = json.loads(registers.command("embassy", "register", "replay", name, "--until", position, "--json"))
@@ -45,6 +45,10 @@ def test_with_home_gone_the_embassy_rebuilds_its_standbys_and_an_earlier_state(r
         database = system.env()["embassy_postgres"].rpartition("/")[0] + f"/{restored['database']}"
         assert contents(database) == content, name
         assert contents(registers.standby_dsn(name)) == now[name][1], name
+
+
+def said(registers: Registers) -> set[tuple[str, str | None]]:
+    return {(one.state, one.cause) for one in registers.status().values()}
 
 
 def work_and_look(registers: Registers) -> dict[str, tuple[str, dict[str, str]]]:

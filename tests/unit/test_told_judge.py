@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 from bench.told_faults import BUSY, IDLE, Fault, Says
@@ -27,7 +28,7 @@ FAULT = Fault(
 )
 
 
-def look(at: float, pages: dict[str, tuple[str, ...]] = FINE, alarms: dict[Alarm, str] | None = None) -> Look:
+def look(at: float, pages: Mapping[str, tuple[str, ...]] = FINE, alarms: dict[Alarm, str] | None = None) -> Look:
     return Look(at=at, pages=pages, alarms=alarms or {}, values={QUERY: 0.0 if pages is not FINE else None})
 
 
