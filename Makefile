@@ -72,6 +72,7 @@ coverage-all: setup ## branches of all packages by all tests and their processes
 .PHONY: campaign
 campaign: setup ## long fault runs; writes docs/reports
 	@EMBASSY_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/fault tests/integration tests/scenarios
+	@$(BIN)/python -m bench.simulate
 	@$(BIN)/python -m bench.campaign
 	@$(BIN)/python -m bench.plain_debezium
 	@$(BIN)/python -m bench.verifications
