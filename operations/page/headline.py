@@ -67,7 +67,8 @@ def headline(snapshot: Snapshot, now: dt.datetime) -> Headline:
             return Headline(text=text[0].upper() + text[1:], below=_below(snapshot, tone), tone=tone)
     wrong = _wrong_clock(found)
     if wrong is not None:
-        return Headline(text=wrong, below=f"{_SET} {_below(snapshot, "live", clocks=False)}", tone=LATE)
+        below = _below(snapshot, "live", clocks=False)
+        return Headline(text=wrong, below=f"{_SET} {below}", tone=LATE)
     return Headline(text=_well(found), below=_below(snapshot, "live"), tone="live")
 
 
