@@ -71,7 +71,8 @@ class Outcome:
         """What is not as it has to be."""
         late = [f"{one.site} {one.kind} {one.what!r}: {one.after} s, not within {one.within:g} s"
                 for one in self.findings if not one.is_kept]  # fmt: skip
-        unwell = [f"not well again: {what}" for what, after in self.well_after.items() if after is None]
+        well_after = {} if BY_NAME[self.name].is_well else self.well_after
+        unwell = [f"not well again: {what}" for what, after in well_after.items() if after is None]
         return [*late, *self.unexpected, *unwell, *self._lags()]
 
     def _lags(self) -> Iterable[str]:

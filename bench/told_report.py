@@ -52,7 +52,7 @@ def _head(result: Result) -> str:
     return f"""\
 # What says so, and how soon
 
-Command: `python -m bench.told`, {result.day}, revision {result.revision}, {result.machine}; {software}.
+Command: `python -m bench.told`, in parts by `--only`; the last of them {result.day}, revision {result.revision}, {result.machine}; {software}.
 `tests/scenarios/test_told.py` holds a whole system to the limits below (`make campaign`).
 
 A whole system ran with both sites' status pages, and at each site a Prometheus and an Alertmanager with the rules as
@@ -73,7 +73,7 @@ def _summary(result: Result) -> str:
         well = [_seconds(one.well_after.get(what)) for what in (*SITES, "alerts")]
         rows.append((
             BY_NAME[one.name].title, *(_first(one, site, "page") for site in SITES),
-            *(_alerts(one, site) for site in SITES), _lags(one), "-" if not one.well_after else " / ".join(well),
+            *(_alerts(one, site) for site in SITES), _lags(one), "-" if BY_NAME[one.name].is_well else " / ".join(well),
         ))  # fmt: skip
     columns = (
         "fault", "home's page after s", "embassy's page after s", "home's alert fires after s",
