@@ -52,7 +52,8 @@ def _head(result: Result) -> str:
     return f"""\
 # What says so, and how soon
 
-Command: `python -m bench.told`, in parts by `--only`; the last of them {result.day}, revision {result.revision}, {result.machine}; {software}.
+Command: `python -m bench.told`, in parts by `--only`; the last of them {result.day},
+revision {result.revision}, {result.machine}; {software}.
 `tests/scenarios/test_told.py` holds a whole system to the limits below (`make campaign`).
 
 A whole system ran with both sites' status pages, and at each site a Prometheus and an Alertmanager with the rules as
