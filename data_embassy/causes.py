@@ -285,7 +285,7 @@ CAUSES: Final[dict[str, Cause]] = {
         "capture",
     ),
     "CaptureStopped": Cause(
-        "The register's connector was paused, stopped or removed.", "home", "embassy connector apply NAME", "capture"
+        "The register's connector was paused or stopped.", "home", "embassy connector apply NAME", "capture"
     ),
     "CaptureFailed": Cause(
         "The capture task of the register failed; it is tried again by itself.",

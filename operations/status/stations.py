@@ -9,7 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.client import ABSENT, FAILED, PAUSED, RUNNING
+from connectors.client import FAILED, PAUSED, RUNNING
 from connectors.watch import health_folder, read_health
 from data_embassy import causes
 from data_embassy.config import Register, Site, paused
@@ -89,8 +89,9 @@ def _capture(site: Site, register: Register, seen: Seen) -> Part:
         return _stopped("capture", register, health.cause_class, reason, remedy=health.remedy)
     if state == FAILED:
         return _stopped("capture", register, "CaptureFailed", causes.what_of("CaptureFailed"))
-    if state in PAUSED or (state == ABSENT and seen.heard is not None and seen.heard.state == "live"):
+    if state in PAUSED:
         return _stopped("capture", register, "CaptureStopped", causes.what_of("CaptureStopped"))
+    # Kafka Connect that has just started knows no connector for a while: ABSENT alone names no cause.
     return Part(name="capture", state="live" if state == RUNNING else "unknown", detail={"connector": state})
 
 

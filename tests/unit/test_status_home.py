@@ -189,7 +189,7 @@ def test_a_topic_that_is_not_there_yet_is_no_broker_that_is_away(world: World) -
         (AWAY, "ConnectDown", "waiting", "systemctl start kafka-connect"),
         (ConnectorStatus(state="STOPPED"), "CaptureStopped", "stopped", "embassy connector apply land"),
         (ConnectorStatus(state="PAUSED"), "CaptureStopped", "stopped", "embassy connector apply land"),
-        (ConnectorStatus(state="ABSENT"), "CaptureStopped", "stopped", "embassy connector apply land"),
+        (ConnectorStatus(state="ABSENT"), None, "live", None),
         (ConnectorStatus(state="UNASSIGNED"), None, "live", None),
     ],
 )
