@@ -9,6 +9,7 @@ import pytest
 from consumers.load import AttemptSuperseded, GenerationLoader, LoadDivergence, LoadFailed
 from data_embassy.errors import StreamError
 from pipelines.snapshot import Options, Progress, take_snapshot
+from deploy.local.machine import wait_until
 from schemas.records import RecordKey, decode, encode
 from tests.support.prepared_register import (
     PreparedRegister,
@@ -215,8 +216,13 @@ def test_a_foreign_database_is_never_dropped(postgres: PlainPostgres, snapshot: 
 def test_a_new_generation_beside_a_slot_uses_a_temporary_one(
     register: PreparedRegister, snapshot: list[Record], broker: str
 ):
-    before = register.query("SELECT slot_name, confirmed_flush_lsn::text FROM pg_replication_slots ORDER BY 1")
+
+    def slots() -> list[tuple[object, ...]]:
+        return register.query("SELECT slot_name, confirmed_flush_lsn::text FROM pg_replication_slots ORDER BY 1")
+
+    before = slots()
     taken = take_snapshot(register.site, register.register, report=lambda _: None, options=Options())
     assert (taken.generation, taken.attempt, taken.is_temporary) == (2, 1, True)
-    assert register.query("SELECT slot_name, confirmed_flush_lsn::text FROM pg_replication_slots ORDER BY 1") == before
+    # The server drops a temporary slot once it has seen that its session is gone.
+    wait_until(lambda: slots() == before, seconds=20, what="only the slot of before is left")
     assert [key.run >> 32 for key, _ in records(broker, register.register.changes_topic)][-1] == 2
