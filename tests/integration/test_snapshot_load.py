@@ -8,8 +8,8 @@ import pytest
 
 from consumers.load import AttemptSuperseded, GenerationLoader, LoadDivergence, LoadFailed
 from data_embassy.errors import StreamError
-from pipelines.snapshot import Options, Progress, take_snapshot
 from deploy.local.machine import wait_until
+from pipelines.snapshot import Options, Progress, take_snapshot
 from schemas.records import RecordKey, decode, encode
 from tests.support.prepared_register import (
     PreparedRegister,
