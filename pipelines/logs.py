@@ -32,6 +32,8 @@ _NO_TOPIC: Final = (
 PUBLISH_SETTINGS: Final[Settings] = {
     "acks": "all",
     "enable.idempotence": True,
+    # A message that fails for good fails those behind it too: the lane has no hole.
+    "enable.gapless.guarantee": True,
     "max.in.flight.requests.per.connection": 5,
     "message.max.bytes": ENVELOPE_BYTES_MAX,
     "linger.ms": 0,
@@ -155,6 +157,9 @@ class LogReader:
 class Publisher:
     """Publishes to partition 0 of topics, in order and exactly once per producer session; each message is awaited.
 
+    Once a message failed nothing more goes: a broker that has just started may know no topic for a moment, which fails
+    what waits (librdkafka#3513), and take what is handed over next.
+
     `down` is home's half of the clock comparison (data_embassy.clock); where it is known each message says it. With
     an envelope go home's times of it (data_embassy.hops).
     """
@@ -165,6 +170,7 @@ class Publisher:
         self._loop, self._down = loop, down
         self._producer = Producer({**settings, **PUBLISH_SETTINGS})
         self._is_closing = threading.Event()
+        self._has_failed = False
         self._thread = threading.Thread(target=self._serve, name="publisher", daemon=True)
         self._thread.start()
 
@@ -178,9 +184,13 @@ class Publisher:
         acknowledged: asyncio.Future[int] = self._loop.create_future()
 
         def delivered(error: KafkaError | None, message: Message) -> None:
+            self._has_failed = self._has_failed or error is not None
             offset = message.offset()
             self._settle(acknowledged, error, -1 if offset is None else offset)
 
+        self._producer.poll(0)  # What failed meanwhile counts before this one goes.
+        if self._has_failed:
+            raise TransportError("a message before this one failed", remedy="check the broker, the link and the rights")
         try:
             self._producer.produce(topic, value, key, partition=0, on_delivery=delivered, headers=self._headers(way))
         except BufferError as error:
