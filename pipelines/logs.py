@@ -168,9 +168,9 @@ class Publisher:
         self, settings: Settings, loop: asyncio.AbstractEventLoop, *, down: Callable[[], float | None] = lambda: None
     ) -> None:
         self._loop, self._down = loop, down
+        self._has_failed = False
         self._producer = Producer({**settings, **PUBLISH_SETTINGS})
         self._is_closing = threading.Event()
-        self._has_failed = False
         self._thread = threading.Thread(target=self._serve, name="publisher", daemon=True)
         self._thread.start()
 
@@ -188,7 +188,7 @@ class Publisher:
             offset = message.offset()
             self._settle(acknowledged, error, -1 if offset is None else offset)
 
-        self._producer.poll(0)  # What failed meanwhile counts before this one goes.
+        self._poll(0)  # What failed meanwhile counts before this one goes.
         if self._has_failed:
             raise TransportError("a message before this one failed", remedy="check the broker, the link and the rights")
         try:
@@ -214,15 +214,27 @@ class Publisher:
 
     def _serve(self) -> None:
         while not self._is_closing.is_set():
-            self._producer.poll(_POLL_SECONDS)
+            self._poll(_POLL_SECONDS)
+
+    def _poll(self, seconds: float) -> None:
+        try:
+            self._producer.poll(seconds)
+        except KafkaException:  # Fatal, of the producer as a whole: a message failed, and so do those behind it.
+            self._has_failed = True
 
     def _close(self, wait_seconds: float) -> None:
         self._is_closing.set()
         self._thread.join()
-        if wait_seconds and not self._producer.flush(wait_seconds):
+        if wait_seconds and self._is_flushed(wait_seconds):
             return
         self._producer.purge()
-        self._producer.flush(1.0)
+        self._is_flushed(1.0)
+
+    def _is_flushed(self, seconds: float) -> bool:
+        try:
+            return self._producer.flush(seconds) == 0
+        except KafkaException:  # As in `_poll`.
+            return False
 
     def _settle(self, acknowledged: asyncio.Future[int], error: KafkaError | None, offset: int) -> None:
         def settle() -> None:
