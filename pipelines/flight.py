@@ -68,6 +68,8 @@ class Flight:
         self._precedence = precedence
         self._turn: Turn | None = None
         self._lane_offset = -1
+        self._handed: int | None = None
+        """When the epoch that the next envelope needs was handed over: waiting for it is waiting for the link."""
         self._sent: deque[_Sent] = deque()
         self._kept: deque[int] = deque(maxlen=KEPT_ENVELOPES)
         self._sizes: deque[tuple[int, int]] = deque(maxlen=MEASURED_ENVELOPES)
@@ -116,12 +118,13 @@ class Flight:
 
     def open(self, output: Output, next_offset: int) -> None:
         """Begin at a place."""
-        self._output, self.acknowledged_end, self._lane_offset = output, next_offset, -1
+        self._output, self.acknowledged_end, self._lane_offset, self._handed = output, next_offset, -1, None
         self._turn = self._precedence.join(self._register.tier, self._changed)
         self._count()
 
     async def publish_epoch(self, envelope: bytes) -> int | None:
         """Publish an epoch envelope; its lane offset, None where the broker cannot say it."""
+        self._handed = self._now() if self._handed is None else self._handed
         lane_offset = await self._publish(envelope)
         metrics.FORWARD_EPOCHS.labels(self._register.name).inc()
         return None if lane_offset < 0 else lane_offset
@@ -131,7 +134,7 @@ class Flight:
         assert self._turn is not None
         ticket = self._precedence.sent(self._turn, len(envelope))
         failpoint.hit("before_produce")
-        way = self._way(batch)
+        way, self._handed = self._way(batch), None
         acknowledged = self._publish(envelope, way=None if way is None else way.encode())
         failpoint.hit("after_produce")
         acknowledged.add_done_callback(lambda _: self._changed())
@@ -179,8 +182,11 @@ class Flight:
             captured_first=first,
             captured_last=last,
             collected=batch.collected,
-            sealed=round(self._clock() * _MICROSECONDS),
+            sealed=self._now() if self._handed is None else self._handed,
         )
+
+    def _now(self) -> int:
+        return round(self._clock() * _MICROSECONDS)
 
     def _reach(self, lane_offset: int) -> None:
         if 0 <= lane_offset <= self._lane_offset:
