@@ -24,10 +24,10 @@ import psycopg
 import requests
 
 from bench.results import keep
-from bench.told_faults import BUSY, BY_NAME, FAULTS, IDLE, Fault
+from bench.told_faults import BUSY, BY_NAME, FAULTS, IDLE, Fault, Says
 from bench.told_judge import ZEROS, Outcome, is_said, is_well, judge
 from bench.told_report import Result, write
-from bench.told_watch import Watch
+from bench.told_watch import Look, Watch
 from bench.versions import machine, revision, versions
 from deploy.registers.catalogue import REGISTERS
 from tests.support.scenario import Registers, wait_for
@@ -89,8 +89,8 @@ def measure(fault: Fault, registers: Registers, watch: Watch) -> Outcome:
     return outcome
 
 
-def _was_said(says: object, looks: Sequence[object]) -> bool:
-    return any(is_said(says, look) for look in looks)  # type: ignore[arg-type]
+def _was_said(says: Says, looks: Sequence[Look]) -> bool:
+    return any(is_said(says, look) for look in looks)
 
 
 def main() -> int:

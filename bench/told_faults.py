@@ -24,6 +24,7 @@ from data_embassy.kafka import client_settings
 from deploy.local.apart import enter_command
 from deploy.local.machine import checkout
 from deploy.local.processes import answers_at
+from tests.support.beside import beside
 from tests.support.scenario import Registers, wait_for
 
 BUSY: Final = "population"
@@ -185,9 +186,7 @@ def growing(registers: Registers) -> Iterator[None]:
 
 @contextmanager
 def _writing(dsn: str) -> Iterator[None]:
-    ended = threading.Event()
-
-    def write() -> None:
+    def write(ended: threading.Event) -> None:
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(_MADE)
             while not ended.wait(SLOT_PAUSE_SECONDS):
@@ -196,13 +195,8 @@ def _writing(dsn: str) -> Iterator[None]:
                     "INSERT INTO told VALUES (2, %s) ON CONFLICT (id) DO UPDATE SET content = excluded.content", (text,)
                 )
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
+    with beside(write):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 @contextmanager
@@ -256,6 +250,12 @@ def lost_in(topic: str) -> str:
 
 _DARK: Final = "Nothing has come from home for"
 _LAG: Final = f'embassy:lag_seconds{{register="{BUSY}"}} > 30'
+_HOME_IS_DARK: Final = (
+    Says("embassy", "page", _DARK, 45),
+    Says("embassy", "metric", _LAG, 60),
+    Says("embassy", "alert", "HomeDark", 100),
+)
+"""What the embassy says while no pulse of any register comes."""
 _SILENT: Final = ("PulseSilent", "ReceiptsSilent")
 _LATE: Final = ("ObjectiveBurnsFast", "ObjectiveBurns", "ObjectiveBurnsSlowly")
 
@@ -279,9 +279,7 @@ FAULTS: Final = (
             Says("home", "page", "Kafka Connect does not answer", 30),
             Says("home", "metric", "embassy_connect_up == 0", 30),
             Says("home", "alert", "ConnectDown", 110),
-            Says("embassy", "page", _DARK, 45),
-            Says("embassy", "metric", _LAG, 60),
-            Says("embassy", "alert", "HomeDark", 100),
+            *_HOME_IS_DARK,
         ),
         follows=("CaptureDown", "TargetDown", *_SILENT),
         silent=("ForwarderDown", "EmbassySilent", "LinkDown", "ReceiverDown"),
@@ -324,9 +322,7 @@ FAULTS: Final = (
             Says("home", "page", "broker.* does not answer", 40),
             Says("home", "metric", "embassy_broker_up == 0", 40),
             Says("home", "alert", "BrokerDown", 100),
-            Says("embassy", "page", _DARK, 45),
-            Says("embassy", "metric", _LAG, 60),
-            Says("embassy", "alert", "HomeDark", 100),
+            *_HOME_IS_DARK,
         ),
         follows=("CaptureDown", "ConnectDown", "TargetDown", *_SILENT),
         silent=("ForwarderDown", "ConnectDown", "EmbassySilent", "LinkDown", "ReceiverDown"),
@@ -355,9 +351,7 @@ FAULTS: Final = (
             Says("home", "page", "LinkDown", 45),
             Says("home", "metric", "embassy_link_up == 0", 60),
             Says("home", "alert", "LinkDown", 110),
-            Says("embassy", "page", _DARK, 45),
-            Says("embassy", "metric", _LAG, 60),
-            Says("embassy", "alert", "HomeDark", 100),
+            *_HOME_IS_DARK,
         ),
         follows=("EmbassyDark", *_SILENT),
         silent=("ForwarderDown", "ConnectDown", "CaptureFailed", "ReceiverDown"),
@@ -371,9 +365,7 @@ FAULTS: Final = (
             Says("home", "page", "No forwarder works at home", 30),
             Says("home", "metric", 'up{job="forward"} == 0', 20),
             Says("home", "alert", "ProcessDown forward", 80),
-            Says("embassy", "page", _DARK, 45),
-            Says("embassy", "metric", _LAG, 60),
-            Says("embassy", "alert", "HomeDark", 100),
+            *_HOME_IS_DARK,
         ),
         follows=("EmbassyDark", *_SILENT),
         silent=("ConnectDown", "CaptureFailed", "LinkDown", "ReceiverDown"),
@@ -454,9 +446,7 @@ FAULTS: Final = (
             Says("home", "metric", lost_in("home"), 80),
             Says("home", "alert", f"RetentionNearLoss {BUSY}", 160),
             Says("home", "alert", "LinkDown", 110),
-            Says("embassy", "page", _DARK, 45),
-            Says("embassy", "metric", _LAG, 60),
-            Says("embassy", "alert", "HomeDark", 100),
+            *_HOME_IS_DARK,
         ),
         follows=("EmbassyDark", "RetentionHeadroomLow", *_SILENT),
         silent=("ForwarderDown", "ConnectDown", "CaptureFailed", "ReceiverDown"),

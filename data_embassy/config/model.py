@@ -189,6 +189,11 @@ class Site:
     faults: Mapping[str, ContractError] = field(default_factory=dict)
     """What is wrong with the other contracts, by register."""
 
+    def require(self, name: str) -> None:
+        """Raises ConfigError for a name of which this site has no contract; one that cannot be used is one."""
+        if name not in self.faults:
+            self.register(name)
+
     def register(self, name: str) -> Register:
         """The register of this name; raises ConfigError, for a contract that cannot be used its ContractError."""
         if name in self.faults:

@@ -32,8 +32,7 @@ def drilled(
     ended = None if at is None else moment(at, remedy="give the time as --at 2026-10-01T14:30")
     one = drill(registers=names, result=result, by=by, note=note, at=ended, now=now)
     for name in names:
-        if name not in site.faults:  # One with a broken contract may have been drilled before.
-            site.register(name)
+        site.require(name)  # One with a broken contract may have been drilled before.
     paths = keep(site.state, one, signer=signer_of(site))
     if as_json:
         print(json.dumps({"drill": one.id, "at": one.at.isoformat(), "files": [str(path) for path in paths]}))

@@ -21,8 +21,7 @@ def drills(
     from operations.signing import signer_of
 
     site = open_site(site_folder(None))
-    if name not in site.faults:
-        site.register(name)
+    site.require(name)
     signer = signer_of(site)
     rows = [
         {

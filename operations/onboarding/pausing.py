@@ -12,20 +12,15 @@ from pipelines.stops import StopFiles as HomeStops
 
 def pause_register(site: Site, name: str, *, at: str, reason: str | None) -> Pause:
     """Pause it; raises ConfigError for a register without a contract."""
-    _require(site, name)
+    site.require(name)  # A broken contract counts as well.
     return pause(site, name, at=at, reason=reason)
 
 
 def resume_register(site: Site, name: str) -> tuple[bool, list[str]]:
     """End its pause and ask for every stored stop to be looked at again: whether it was paused, and those stops."""
-    _require(site, name)
+    site.require(name)  # A broken contract counts as well.
     asked = _ask_home(site, name) if site.role == "home" else _ask_embassy(site, name)
     return unpause(site, name), asked
-
-
-def _require(site: Site, name: str) -> None:
-    if name not in site.faults:  # A broken contract can be paused as well.
-        site.register(name)
 
 
 def _ask_home(site: Site, name: str) -> list[str]:

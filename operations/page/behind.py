@@ -13,9 +13,8 @@ from operations.status.stations import SILENT_SECONDS
 
 HUSH_SECONDS: Final = 20.0
 """Every register's clock beats once a second: after so long without any beat, home is dark or the link is."""
-
-
-SILENT: Final = ("EmbassySilent", "LinkDown")
+_SILENT: Final = ("EmbassySilent", "LinkDown")
+"""Causes that say that the embassy is not heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,4 +71,4 @@ def _committed(one: RegisterStatus, now: dt.datetime) -> float | None:
 
 
 def _is_silent(one: RegisterStatus) -> bool:
-    return any(part.cause in SILENT for part in one.parts) or one.cause in SILENT
+    return any(part.cause in _SILENT for part in one.parts) or one.cause in _SILENT

@@ -11,10 +11,10 @@ from data_embassy.status import RegisterStatus
 from operations.page.behind import HUSH_SECONDS, heard_seconds
 from operations.page.snapshot import Snapshot
 from operations.page.words import LATE, Moment, age, moment
+from operations.status.losses import SOON_SECONDS, WORDS
 from operations.words import counted, duration, size
 
 MINUTE_SECONDS: Final = 60
-SOON_SECONDS: Final = 4 * 3600.0
 """What runs out sooner than this is said with emphasis."""
 
 
@@ -110,6 +110,5 @@ def _runs_out(found: Sequence[RegisterStatus]) -> Iterator[Fact]:
     )
     if first is not None:
         seconds, what, name = first
-        words = {"slot": "the slot of", "home": "the home topic of", "lane": "the lane of"}.get(what, what)
         tone = LATE if seconds < SOON_SECONDS else None
-        yield Fact(label="Runs out first", text=f"in {duration(seconds)}", below=f"{words} {name}", tone=tone)
+        yield Fact(label="Runs out first", text=f"in {duration(seconds)}", below=f"{WORDS[what]} of {name}", tone=tone)

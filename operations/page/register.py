@@ -13,6 +13,7 @@ from operations.page.charts import Chart, backlog_chart, lag_chart, rate_chart, 
 from operations.page.overview import Stop, behind_words, heard, heard_label, sentence, stops, waits
 from operations.page.snapshot import SPANS, Event, Key, Past, Practice, Proof, Snapshot, Span
 from operations.page.words import HOP_WORDS, MEANINGS, Moment, agreed, data_key, day_and_clock, tone_of
+from operations.status.losses import WORDS
 from operations.words import UNKNOWN, amount, counted, duration, size
 
 RATE_SAMPLES = 6
@@ -181,7 +182,7 @@ def _numbers(snapshot: Snapshot, one: RegisterStatus, past: Past | None) -> Iter
     if one.backlog.slot_bytes is not None:
         yield Line(label="Held back by its slot", text=size(one.backlog.slot_bytes))
     for what, seconds in sorted(one.runs_out_seconds.items(), key=lambda item: item[1]):
-        yield Line(label=f"The {'home topic' if what == 'home' else what} runs out", text=f"in {duration(seconds)}")
+        yield Line(label=f"{WORDS[what].capitalize()} runs out", text=f"in {duration(seconds)}")
 
 
 def _position(one: RegisterStatus) -> Iterator[Line]:

@@ -174,7 +174,7 @@ class _Records(Generic[R]):
 
 
 def _practices(site: Site, register: str, signer: Signer) -> tuple[Practice, ...]:
-    found = list(drills(site.state, register))[-PROOFS_MAX:]
+    found = drills(site.state, register)[-PROOFS_MAX:]
     return tuple(Practice(drill=one, is_signed=DRILLS.is_signed(document, signer)) for one, document in reversed(found))
 
 

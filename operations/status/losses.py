@@ -13,7 +13,7 @@ from operations.words import duration
 SOON_SECONDS: Final = 4 * 3600.0
 """What is lost sooner has its command beside it; a page's alert fires at the same time (RetentionNearLoss)."""
 LATER_SECONDS: Final = 86_400.0
-_WORDS: Final = {"slot": "the slot", "home": "the home topic", "lane": "the lane"}
+WORDS: Final = {"slot": "the slot", "home": "the home topic", "lane": "the lane"}
 _CAUSES: Final = {"slot": "SlotNearLoss", "home": "RetentionNearLoss", "lane": "RetentionNearLoss"}
 
 
@@ -31,7 +31,7 @@ def losses(one: RegisterStatus) -> Iterator[Loss]:
     """The soonest first."""
     for what, seconds in sorted(one.runs_out_seconds.items(), key=lambda item: item[1]):
         if seconds < LATER_SECONDS:
-            text = f"{_WORDS.get(what, what)} loses what is still needed in about {duration(seconds)}"
+            text = f"{WORDS.get(what, what)} loses what is still needed in about {duration(seconds)}"
             remedy = _remedy(one, what) if seconds < SOON_SECONDS else None
             yield Loss(cause=_CAUSES.get(what, what), text=text, remedy=remedy)
 

@@ -22,7 +22,7 @@ _INDENT: Final = " " * 9
 
 
 def table(
-    site: str, role: str, found: Sequence[RegisterStatus], *, width: int = WIDTH, is_colored: bool = False
+    site: str, role: Role, found: Sequence[RegisterStatus], *, width: int = WIDTH, is_colored: bool = False
 ) -> str:
     """All registers of a site."""
     if not found:
@@ -32,7 +32,7 @@ def table(
     head = f"{'LAG':>8} {'REGISTER':<{name_width}} {'STATE':<8} {'BACKLOG':>9} {heard:>6}  POSITION"
     lines = [head]
     for one in found:
-        lines.append(_line(one, "home" if role == "home" else "embassy", name_width, is_colored=is_colored))
+        lines.append(_line(one, role, name_width, is_colored=is_colored))
         lines += [line for text in below(one) for line in _wrapped(text, width)]
     lines += [line for text in footnotes(found) for line in textwrap.wrap(text, width)]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from tests.support.beside import beside
 from tests.support.forwarding import (
     Bench,
     bench,
@@ -35,19 +36,13 @@ STILL_LOOKS = 4
 @contextmanager
 def steady_writing(site: Bench, register: str, *, rate: int = 2000) -> Iterator[None]:
     """Changes arrive all the time."""
-    done = threading.Event()
 
-    def write() -> None:
-        while not done.wait(0.05):
+    def write(ended: threading.Event) -> None:
+        while not ended.wait(0.05):
             site.write(register, rate // 20)
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
+    with beside(write):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def settled(site: Bench, register: str, *, seconds: float = 60) -> None:

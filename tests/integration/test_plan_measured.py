@@ -15,6 +15,7 @@ import pytest
 from data_embassy.config import Site
 from data_embassy.errors import CheckFailed, ConfigError
 from data_embassy.kafka import delete_topics, ensure_topics, home_topics
+from tests.support.beside import beside
 from tests.support.commands import command
 from tests.support.prepared_register import PreparedRegister, prepared_register
 from tests.support.system import PlainPostgres
@@ -39,18 +40,13 @@ def planned(site: Site, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
 
 @pytest.fixture
 def work(register: PreparedRegister) -> Iterator[None]:
-    is_over = threading.Event()
-
-    def run() -> None:
+    def run(ended: threading.Event) -> None:
         with psycopg.connect(register.server.dsn(register.register.name), autocommit=True) as connection:
-            while not is_over.wait(0.01):
+            while not ended.wait(0.01):
                 connection.execute("INSERT INTO person (name) SELECT md5(g::text) FROM generate_series(1, 10) g")
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield
-    is_over.set()
-    thread.join()
+    with beside(run):
+        yield
 
 
 @pytest.mark.usefixtures("work")

@@ -22,6 +22,7 @@ from deploy.local.apart import enter_command
 from deploy.local.compare import contents
 from deploy.local.processes import embassy_script
 from deploy.local.system import LocalSystem
+from tests.support.beside import beside
 from tests.support.scenario import Registers, wait_for
 
 pytestmark = pytest.mark.campaign
@@ -127,21 +128,15 @@ class Cadastre:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Somebody writes all the time, slot or none."""
-        over = threading.Event()
 
-        def write() -> None:
+        def write(ended: threading.Event) -> None:
             with psycopg.connect(self.home, autocommit=True) as connection:
-                while not over.wait(0.02):
+                while not ended.wait(0.02):
                     connection.execute("INSERT INTO log (text) VALUES (md5(random()::text))")
                     connection.execute("UPDATE tally SET n = n + 1 WHERE n % 100 = 3")
 
-        thread = threading.Thread(target=write)
-        thread.start()
-        try:
+        with beside(write):
             yield
-        finally:
-            over.set()
-            thread.join(60)
 
 
 @pytest.fixture
