@@ -2,8 +2,8 @@
 
 Offsets are contiguous because producers are idempotent and not transactional (stream-v1 section 1): a hole is a gap.
 Numbers (stream-v1 section 2) repeat, skip and restart in the life of a healthy topic, so an unexpected one stops
-nothing. It is a reason to look: a log that lost its tail and grew again continues at the expected offset with another
-number.
+nothing. It is a reason to look, and so is the first of a run: a log that lost its tail and grew again continues at the
+expected offset with another number, or just where a run begins.
 """
 
 from __future__ import annotations
@@ -89,6 +89,15 @@ class Numbering:
         after = RecordKey.unpack(key)
         before = self._last.get(after.origin)
         return after.n == 1 if before is None else follows(before, after)
+
+    def is_next(self, key: bytes) -> bool:
+        """True only when `key` comes directly behind the last one of its run.
+
+        The first of a run says nothing of what stands before it: a log that lost its end may have grown again up to it.
+        """
+        after = RecordKey.unpack(key)
+        before = self._last.get(after.origin)
+        return before is not None and after.run == before.run and after.n == before.n + 1
 
     def advance(self, records: Sequence[Record]) -> None:
         """Take note of the last record of every origin among `records`."""

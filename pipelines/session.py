@@ -67,7 +67,7 @@ class Session:
         self._retry = asyncio.Event()
         self._failure: Exception | None = None
         self._doubted: int | None = None
-        """Home offset where numbers do not continue: looked at once everything before it is acknowledged."""
+        """Home offset where no number of its run goes on: looked at once everything before it is acknowledged."""
         self._trusted: tuple[int, bytes | None] = (-1, None)
         """The place that was looked at, and the key of the record that stood there."""
         self._reseek_from: int | None = None
@@ -135,7 +135,7 @@ class Session:
             raise unsealable(expected)
         if place is not None:  # What stands before it is carried; then it is read again.
             fresh, self._seeks_wanted = fresh[:place], self._seeks_wanted + 1
-        if self._trusted != fresh[0][:2] and not self._numbering.continues(fresh[0][1]):
+        if self._trusted != fresh[0][:2] and not self._numbering.is_next(fresh[0][1]):
             self._doubted = expected
         else:
             self._numbering.advance(fresh)
@@ -171,7 +171,7 @@ class Session:
                     # The embassy's broker lost what it had acknowledged: go on behind those that are left.
                     self._lane_below = rewound.lane_offset
                 except LookAgain:
-                    _log.warning("looking_again", register=self.register.name, next_offset=self.next_offset)
+                    _log.info("looking_again", register=self.register.name, next_offset=self.next_offset)
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 except TransportError as error:
                     failures += 1

@@ -8,8 +8,8 @@ The lane itself says how far it got; Kafka's and Faust's own offsets are hints.
 3. Different, or the home topic ends before: the home topic was rewritten. A new incarnation begins behind the last
    envelope that still agrees; without one it begins where the home topic begins.
 4. When the record behind that point is known to continue the numbers, nothing was lost. Otherwise the connector is
-   restarted: its next session marker must leave no gap, which the embassy checks. The session takes an unexpected
-   number there only from the very record that was looked at: the topic may be cut again before it is read.
+   restarted: its next session marker must leave no gap, which the embassy checks. The session takes what does not go on
+   with a run's numbers only from the very record that was looked at: the topic may be cut again before it is read.
 5. Records that were trimmed before they could be compared or sealed are a gap: the register stops. It goes on, in a new
    incarnation, once a snapshot began behind the gap: a generation needs nothing from before.
 """

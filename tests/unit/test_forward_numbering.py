@@ -56,6 +56,14 @@ def test_an_unknown_origin_is_not_known_to_continue_unless_it_begins():
     assert Numbering(records(0, 2)).continues(RecordKey(2, 9, 1).pack())
 
 
+def test_only_the_number_behind_the_last_of_its_run_comes_next():
+    numbering = Numbering(records(0, 2))
+    assert numbering.is_next(RecordKey(1, 5, 3).pack())
+    assert not numbering.is_next(RecordKey(1, 5, 4).pack())
+    assert not numbering.is_next(RecordKey(1, 6, 1).pack())
+    assert not numbering.is_next(RecordKey(2, 5, 3).pack())
+
+
 def test_a_foreign_key_is_refused():
     with pytest.raises(StreamError):
         Numbering(records(0, 2)).continues(b"")

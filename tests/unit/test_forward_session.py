@@ -147,7 +147,9 @@ class World:
 
 
 def start(at: int, **more: Any) -> Start:
-    return Start(next_offset=at, incarnation=1, numbering=Numbering(records(0, at)), **more)
+    """The record at `at` was there already, unless `more` says something else."""
+    seen = {"following": records(at, at + 1)[0][1], **more}
+    return Start(next_offset=at, incarnation=1, numbering=Numbering(records(0, at)), **seen)
 
 
 def played(world: World, play: Callable[[Session], Awaitable[None]]) -> Session:
@@ -337,6 +339,21 @@ def test_an_unexpected_number_is_looked_at_once_everything_before_is_acknowledge
 
     played(world, play)
     assert world.sought == [0, 3]
+
+
+def test_the_first_record_of_a_run_is_looked_at_for_what_stands_before_it_may_be_new(world):
+    begun = [(3, RecordKey(1, 6, 1).pack(), b"marker"), (4, RecordKey(1, 6, 2).pack(), b"value")]
+
+    async def play(session):
+        session.accept(chunk(session, records(0, 3)))
+        session.accept(chunk(session, begun))
+        world.starts.append(start(3, following=begun[0][1]))
+        await until(lambda: len(world.below) == 2 and session.is_ready)
+        session.accept(chunk(session, begun))
+        await until(lambda: session.acknowledged_end == 5)
+
+    played(world, play)
+    assert world.lane.texts[-1] == "3 to 4"
 
 
 def test_a_home_topic_that_was_cut_again_before_the_first_read_is_looked_at_again(world):
