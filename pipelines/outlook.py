@@ -19,6 +19,8 @@ WINDOW_SECONDS: Final = 30.0
 SLICE_SECONDS: Final = 5.0
 """What came within few of them is a pile, and does not go on coming."""
 CARRIED_SECONDS_MIN: Final = 3.0
+CARRIED_PART_MIN: Final = 0.25
+"""Of what is on its way: small envelopes that pass between large ones say nothing of the link."""
 STILL_SECONDS: Final = 10.0
 """A link that carried nothing for so long was away, and is measured anew: one large envelope may take seconds."""
 BUSY_SECONDS: Final = 3.0
@@ -82,26 +84,39 @@ class Coming:
 
 @dataclass(slots=True)
 class Carried:
-    """What a link carries each second on average, seen while it is busy: its best moments say too much."""
+    """What a link carries each second on average, seen while it is busy: its best moments say too much.
 
-    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+    Measured from one acknowledgement to a later one: what the first of them brings was on its way before anything was
+    seen, and a large envelope says nothing until it is through.
+    """
+
+    _moves: deque[tuple[float, int]] = field(default_factory=deque)
+    """When acknowledged bytes were seen to be more, and how many they were then."""
+    _carried: int | None = None
     _moved_at: float = 0.0
+    _in_flight: float = 0.0
 
-    def see(self, now: float, carried: int, *, is_busy: bool) -> None:
+    def see(self, now: float, carried: int, *, in_flight: float, is_busy: bool) -> None:
         """So many bytes were acknowledged until now. What stood still or was idle says nothing of the link."""
-        if not self._seen or carried != self._seen[-1][1]:
+        has_moved = self._carried is not None and carried != self._carried
+        if has_moved or self._carried is None:
             self._moved_at = now
+        self._carried, self._in_flight = carried, in_flight
         if not is_busy or now - self._moved_at >= STILL_SECONDS:
-            self._seen.clear()
-        self._seen.append((now, carried))
-        while self._seen[0][0] < now - WINDOW_SECONDS:
-            self._seen.popleft()
+            self._moves.clear()
+        elif has_moved:
+            self._moves.append((now, carried))
+        while self._moves and self._moves[0][0] < now - WINDOW_SECONDS:
+            self._moves.popleft()
 
     def per_second(self) -> float | None:
-        """Over the window; None while too little was seen."""
-        if not self._seen or self._seen[-1][0] - self._seen[0][0] < CARRIED_SECONDS_MIN:
+        """Over the window; None while too little was seen: in time, or beside what is on its way."""
+        if not self._moves:
             return None
-        return _per_second(self._seen[0], self._seen[-1])
+        (began, first), (ended, last) = self._moves[0], self._moves[-1]
+        if ended - began < CARRIED_SECONDS_MIN or last - first < CARRIED_PART_MIN * self._in_flight:
+            return None
+        return _per_second(self._moves[0], self._moves[-1])
 
 
 def _per_second(first: tuple[float, int], last: tuple[float, int]) -> float:

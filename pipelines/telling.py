@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -116,14 +116,15 @@ class Teller:
             coming_bytes=load.coming_bytes,
         )
 
-    def _usual(self, best: float | None, carried: int, loads: Iterable[Load], now: float) -> float | None:
+    def _usual(self, best: float | None, carried: int, loads: Collection[Load], now: float) -> float | None:
         """What the link carries on average while more waits than it can take, its best otherwise; None: not known yet.
 
         Its best says nothing of a link that was just mended: what it brings first was sent long before.
         """
         usual = self._carried.per_second() or best or 0.0
         is_busy = sum(load.waiting_bytes for load in loads) > BUSY_SECONDS * usual
-        self._carried.see(now, carried, is_busy=is_busy)
+        in_flight = sum(load.in_flight_bytes for load in loads)
+        self._carried.see(now, carried, in_flight=in_flight, is_busy=is_busy)
         return self._carried.per_second() if is_busy else best
 
     def _load(self, session: Session, end: int, weight: Weight | None) -> Load:

@@ -45,7 +45,7 @@ def test_a_busy_link_is_taken_for_what_it_usually_carries_and_not_for_its_best_m
     teller = Teller(tmp_path)
     for now in range(0, int(WINDOW_SECONDS) + 1, LOOK_SECONDS):
         told = tell(teller, now, carried=500 * now)
-        assert (told.level_in_seconds[GAZETTE] is None) == (now < CARRIED_SECONDS_MIN)
+        assert (told.level_in_seconds[GAZETTE] is None) == (now < LOOK_SECONDS + CARRIED_SECONDS_MIN)
     assert told.link_bytes_per_second == 1000
     assert told.level_in_seconds[GAZETTE] == pytest.approx(200)
 
