@@ -80,7 +80,7 @@ def test_the_higher_tier_is_level_first_and_the_lower_one_says_for_how_long_it_w
                 estimates.append((found.at, level_in))
             return waiting(registers, name) < FEW
 
-        wait_for(lambda: is_through(ODD) or estimates, "the lower tier waits, and says for how long")
+        wait_for(lambda: is_through(ODD) or bool(estimates), "the lower tier waits, and says for how long")
         seen = home(registers)[POPULATION]
         wait_for(lambda: is_through(ODD), "the higher tier is through")
         left = waiting(registers, POPULATION)
