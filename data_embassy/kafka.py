@@ -26,6 +26,7 @@ MESSAGE_BYTES_MAX: Final = 68 << 20
 """Broker limit of a home topic: a record and its framing."""
 ENVELOPE_BYTES_MAX: Final = 80 << 20
 """Broker limit of a lane: one record that does not compress, header, wrapped keys and signatures."""
+REMEDY_REPLICAS: Final = "start the site's other brokers, or write how many there are as kafka.replicas into site.toml"
 _CREATE_TIMEOUT_SECONDS: Final = 40.0
 _ANSWER_SECONDS: Final = 10.0
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -63,17 +64,19 @@ def client_settings(broker: Broker | Link) -> Settings:
     return settings
 
 
-def ensure_topics(broker: Broker | Link, topics: dict[str, dict[str, str]], *, replication: int = 1) -> list[str]:
+def ensure_topics(broker: Broker, topics: dict[str, dict[str, str]]) -> list[str]:
     """Create the topics that are missing, each with one partition and its settings; returns the created ones.
 
-    Raises TransportError when the broker does not answer.
+    Each has the site's replicas; what is written to it is acknowledged once all of them but one have it. Raises
+    TransportError when the broker does not answer, or there are fewer brokers than replicas.
     """
     if not topics:
         return []
     # A broker that does not answer is said once, by the error, not by the library at every try.
     admin = AdminClient(client_settings(broker) | {"log_level": 0})
+    in_sync = {"min.insync.replicas": str(max(1, broker.replicas - 1))}
     wanted = [
-        NewTopic(name, num_partitions=1, replication_factor=replication, config=config)
+        NewTopic(name, num_partitions=1, replication_factor=broker.replicas, config=in_sync | config)
         for name, config in topics.items()
     ]
     created = []
@@ -85,8 +88,10 @@ def ensure_topics(broker: Broker | Link, topics: dict[str, dict[str, str]], *, r
         except KafkaException as error:
             if error.args[0].name() == "TOPIC_ALREADY_EXISTS":
                 continue
+            is_short = error.args[0].name() == "INVALID_REPLICATION_FACTOR"
             raise TransportError(
-                f"topic {name} cannot be created: {error.args[0].str()}", remedy="check the broker and its rights"
+                f"topic {name} cannot be created: {error.args[0].str()}",
+                remedy=REMEDY_REPLICAS if is_short else "check the broker and its rights",
             ) from error
         created.append(name)
     return created

@@ -73,6 +73,7 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "kafka.bootstrap": "The site's own broker, `host:port[,host:port]`.",
         "kafka.username": "User for SASL PLAIN; without it the broker asks for none.",
         "kafka.password_file": "File of mode 0600 with that user's password.",
+        "kafka.replicas": "Of each topic made there; a write is acknowledged once all but one of them have it.",
         "connect.url": "Home only: Kafka Connect's REST address.",
         "link.bootstrap": "Home only: the embassy's broker as home reaches it.",
         "link.ca_file": "Home only: the embassy's CA; with it the link is TLS.",

@@ -16,11 +16,13 @@ Role = Literal["home", "embassy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker:
-    """A site's own Kafka broker: SASL PLAIN when a user name is given."""
+    """A site's own Kafka brokers: SASL PLAIN when a user name is given."""
 
     bootstrap: str
     username: str | None
     password: PasswordFile | None
+    replicas: int
+    """Of each topic that is made there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from data_embassy.config.contract import read_contracts
 from data_embassy.config.model import Broker, Connect, Link, Metrics, Page, Place, Postgres, Site
 from data_embassy.config.reader import Reader
 from data_embassy.config.secret import REMEDY
 from data_embassy.errors import ConfigError
+
+REPLICAS: Final = 3
+"""Of a topic, unless `site.toml` says something else: one broker may be away, and another one's disk be lost."""
 
 
 def load_site(folder: Path) -> Site:
@@ -44,6 +48,7 @@ def _load(folder: Path, *, tolerates_contracts: bool) -> Site:
             bootstrap=reader.text("kafka", "bootstrap"),
             username=reader.optional("kafka", "username"),
             password=reader.password("kafka", "password_file"),
+            replicas=reader.number("kafka", "replicas", REPLICAS, 1, 15),
         ),
         connect=Connect(url=reader.text("connect", "url")) if role == "home" else None,
         link=_load_link(reader) if role == "home" else None,

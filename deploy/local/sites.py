@@ -32,6 +32,7 @@ state = "state"
 bootstrap = "{host}:{ports.home_kafka}"
 username = "{user}"
 password_file = "secrets/kafka"
+replicas = 1
 
 [connect]
 url = "http://{host}:{ports.connect}"
@@ -62,6 +63,7 @@ state = "state"
 bootstrap = "{host}:{ports.embassy_kafka}"
 username = "{user}"
 password_file = "secrets/kafka"
+replicas = 1
 
 [postgres]
 host = "{host}"

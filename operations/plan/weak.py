@@ -84,7 +84,8 @@ def _brokers(site: Site, replicas: Mapping[str, int]) -> Iterator[Weakness]:
         yield Weakness(
             severity="warning",
             what=f"home topics with one replica: {', '.join(alone)}; a lost disk costs a new snapshot of each",
-            remedy="run three brokers at home and give the topics three replicas, min.insync.replicas=2",
+            remedy="run three brokers at home and give the topics three replicas, min.insync.replicas=2; "
+            "kafka.replicas in site.toml says so for new ones",
         )
     for who, bootstrap in (("home", site.kafka.bootstrap), ("the embassy", site.link.bootstrap if site.link else "")):
         if bootstrap and "," not in bootstrap:

@@ -23,6 +23,7 @@ SITE = """
 role = "home"
 [kafka]
 bootstrap = "{bootstrap}"
+replicas = 1
 [connect]
 url = "{url}"
 [link]

@@ -44,7 +44,7 @@ async def fail_and_go_on(broker: Broker, topic: str) -> None:
 
 
 def test_nothing_goes_behind_a_message_that_failed(broker: str):
-    embassy, topic = Broker(bootstrap=broker, username=None, password=None), f"lane.{secrets.token_hex(8)}"
+    embassy, topic = Broker(bootstrap=broker, username=None, password=None, replicas=1), f"lane.{secrets.token_hex(8)}"
     ensure_topics(embassy, {topic: lane_topic_settings()})
     asyncio.run(fail_and_go_on(embassy, topic))
     with LogReader(client_settings(embassy), topic) as reader:

@@ -51,6 +51,7 @@ def write_site(link: Link, port: int) -> Path:
 role = "embassy"
 [kafka]
 bootstrap = "{embassy.bootstrap}"
+replicas = 1
 [postgres]
 host = "{embassy.server.host}"
 port = {embassy.server.port}

@@ -46,7 +46,7 @@ class Embassy:
             Register(name=f"r{secrets.token_hex(4)}", lane=secrets.token_hex(8), tier=1, source=None)
             for _ in range(REGISTERS)
         ]
-        self.kafka = Broker(bootstrap=bootstrap, username=None, password=None)
+        self.kafka = Broker(bootstrap=bootstrap, username=None, password=None, replicas=1)
         topics = [topic for one in self.registers for topic in (one.receipts_topic, one.changes_topic)]
         ensure_topics(self.kafka, dict.fromkeys(topics, lane_topic_settings()))
         self.offset = 0

@@ -54,7 +54,7 @@ class CapturedRegister:
         folder = self.worker.folder
         return Site(
             role="home", name="home", folder=folder, keys=folder, state=folder,
-            kafka=Broker(bootstrap=self.bootstrap, username=None, password=None), connect=None, link=None,
+            kafka=Broker(bootstrap=self.bootstrap, username=None, password=None, replicas=1), connect=None, link=None,
             postgres=None, metrics=Metrics(forward=0, pulse=0, receive=0), registers={self.name: register},
         )  # fmt: skip
 

@@ -228,7 +228,7 @@ def bench(brokers: Brokers, *, registers: int = 1, link: str | None = None) -> I
             with connect_double() as made.connect:
                 (home / "site.toml").write_text(
                     f'[site]\nrole = "home"\nname = "{name}"\nstate = "state"\n'
-                    f'[kafka]\nbootstrap = "{brokers.home}"\n'
+                    f'[kafka]\nbootstrap = "{brokers.home}"\nreplicas = 1\n'
                     f'[connect]\nurl = "http://{LOOPBACK}:{made.connect.server_port}"\n'
                     f'[link]\nbootstrap = "{link or brokers.linked}"\n'
                 )
@@ -244,7 +244,7 @@ def make_topics(brokers: Brokers, site: Site) -> None:
     """What connectors and the receiver would make."""
     registers = site.registers.values()
     ensure_topics(site.kafka, {name: each for one in registers for name, each in home_topics(one).items()})
-    there = Broker(bootstrap=brokers.embassy, username=None, password=None)
+    there = Broker(bootstrap=brokers.embassy, username=None, password=None, replicas=1)
     ensure_topics(there, {register.lane_topic: lane_topic_settings() for register in registers})
     ensure_topics(there, {register.receipts_topic: lane_topic_settings() for register in registers})
 

@@ -67,7 +67,8 @@ def prepared_register(
     register = Register(name=name, lane="0123456789abcdef", tier=1, source=source)
     site = Site(
         role="home", name="home", folder=folder, keys=folder, state=folder / "state",
-        kafka=Broker(bootstrap=bootstrap, username=None, password=None), connect=None, link=None, postgres=None,
+        kafka=Broker(bootstrap=bootstrap, username=None, password=None, replicas=1),
+        connect=None, link=None, postgres=None,
         metrics=Metrics(forward=0, pulse=0, receive=0), registers={name: register},
     )  # fmt: skip
     with psycopg.connect(server.dsn(), autocommit=True) as control:
@@ -192,7 +193,7 @@ def write_site(one: PreparedRegister, folder: Path) -> None:
     (folder / "registers").mkdir(parents=True, exist_ok=True)
     (folder / "site.toml").write_text(
         '[site]\nrole = "home"\nname = "home"\n'
-        f'[kafka]\nbootstrap = "{one.site.kafka.bootstrap}"\n'
+        f'[kafka]\nbootstrap = "{one.site.kafka.bootstrap}"\nreplicas = 1\n'
         '[connect]\nurl = "http://127.0.0.1:1"\n'
         '[link]\nbootstrap = "127.0.0.1:1"\n'
     )

@@ -64,7 +64,7 @@ class Embassy:
 
     @property
     def broker(self) -> Broker:
-        return Broker(bootstrap=self.bootstrap, username=None, password=None)
+        return Broker(bootstrap=self.bootstrap, username=None, password=None, replicas=1)
 
     @property
     def postgres(self) -> Postgres:

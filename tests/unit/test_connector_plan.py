@@ -23,7 +23,8 @@ def make_site(folder: Path, *, role: str = "home") -> Site:
     register = Register(name="population", lane="0123456789abcdef", tier=1, source=source)
     return Site(
         role="home" if role == "home" else "embassy", name=role, folder=folder, keys=folder, state=folder,
-        kafka=Broker(bootstrap="broker:9092", username=None, password=None), connect=None, link=None, postgres=None,
+        kafka=Broker(bootstrap="broker:9092", username=None, password=None, replicas=1),
+        connect=None, link=None, postgres=None,
         metrics=Metrics(forward=0, pulse=0, receive=0), registers={"population": register},
     )  # fmt: skip
 
