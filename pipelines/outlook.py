@@ -15,7 +15,9 @@ from statistics import median_low
 from typing import Final
 
 WINDOW_SECONDS: Final = 30.0
-"""Over which the coming of records, and what the link carries, are measured."""
+"""Over which the coming of records is measured."""
+CARRIED_WINDOW_SECONDS: Final = 60.0
+"""Over which it is measured what the link carries: many large envelopes share a narrow one, and end together."""
 SLICE_SECONDS: Final = 5.0
 """What came within few of them is a pile, and does not go on coming."""
 CARRIED_SECONDS_MIN: Final = 3.0
@@ -106,7 +108,7 @@ class Carried:
             self._moves.clear()
         elif has_moved:
             self._moves.append((now, carried))
-        while self._moves and self._moves[0][0] < now - WINDOW_SECONDS:
+        while self._moves and self._moves[0][0] < now - CARRIED_WINDOW_SECONDS:
             self._moves.popleft()
 
     def per_second(self) -> float | None:
