@@ -19,7 +19,7 @@ from consumers.group import Group
 from consumers.marker import check_marker
 from consumers.position import StandbyPosition
 from consumers.reader import Batch
-from consumers.transactions import Limits, Transactions, broken
+from consumers.transactions import BeginLost, Limits, Transactions, broken
 from data_embassy.envelope import Run
 from data_embassy.errors import StreamError
 from data_embassy.types import SessionNumber
@@ -164,7 +164,10 @@ class Assembler:
         self._n = first_n + len(values) - 1
         size = sum(map(len, values))
         self._transactions.stretch(self._lane_offset, run, offset - first_n, self._timeline, size)
-        self._records(values, offset, is_first=first_n == 1)
+        try:
+            self._records(values, offset, is_first=first_n == 1)
+        except BeginLost:
+            self._is_suspended = True
 
     def _joins(self, run: int, first_n: int) -> bool:
         """Go on in the middle of a session, which only a generation does that has seen no transaction yet.

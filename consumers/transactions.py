@@ -65,6 +65,13 @@ class RereadNeeded(Exception):
         self.begin_offset = begin_offset
 
 
+class BeginLost(Exception):
+    """An END behind `last_end` came without its BEGIN: the session lost records right where the reader joined it.
+
+    Not an error: the session is suspended until its next marker, as behind a skipped number.
+    """
+
+
 class Transactions:
     """Whole transactions behind `last_end`, and the open one."""
 
@@ -140,16 +147,19 @@ class Transactions:
         self.is_before_first_begin = False
 
     def end(self, value: bytes, offset: int) -> None:
-        """An END at this home offset; raises FrameBroken, RereadNeeded."""
+        """An END at this home offset; raises BeginLost, FrameBroken, RereadNeeded."""
         tail = self._open
-        if tail is None:
-            if self.is_before_first_begin:
-                return
+        if tail is None and not self.is_before_first_begin:
             raise broken("an END stands outside a transaction")
         try:
             transaction, commit_lsn, event_count, committed_at = read_longs(value, PREFIX_SIZE, 4)
         except IndexError:
             raise broken("an END is damaged") from None
+        if tail is None:
+            # A BEGIN is written after the commit: one that stands before the SnapshotBegin is of before the point.
+            if commit_lsn > self.last_end:
+                raise BeginLost
+            return
         if not value.startswith(tail, PREFIX_SIZE):
             raise broken("an END names another transaction than its BEGIN")
         count = len(self._values) - self._open_start + self._open_handed_over + self._open_skipped

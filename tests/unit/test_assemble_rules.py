@@ -319,7 +319,7 @@ def test_joining_generation_skips_what_precedes_the_first_begin(source):
     source.begin()
     source.changes([insert(1, "older than the snapshot")])
     begin = len(source.log)
-    source.end(1)
+    source.end(1, lsn=START.last_end)
     lsn = source.commit(insert(2, "b"))
     target = assembler()
     target.learn([value for _, value in source.log[1:4]])
@@ -499,7 +499,7 @@ def test_joining_generation_goes_on_in_the_middle_of_a_later_session(source):
     first = source.log[1:]
     source.session(confirmed=START.last_end)
     schemas = [value for _, value in source.log[-3:]]
-    source.commit(insert(1, "older than the snapshot"))
+    source.commit(insert(1, "older than the snapshot"), lsn=START.last_end)
     begin = len(source.log)
     lsn = source.commit(insert(2, "b"))
     target = assembler()
@@ -510,6 +510,33 @@ def test_joining_generation_goes_on_in_the_middle_of_a_later_session(source):
     source.session(confirmed=START.last_end)
     with pytest.raises(refusals.RunWithoutMarker, match="begins with record 2"):
         feed(target, source.log[-3:], first=90)
+
+
+def test_a_generation_that_joined_behind_a_lost_begin_waits_for_the_next_marker(source):
+    """Whose END is behind the point began behind it: its BEGIN, and who knows what before it, never came."""
+    schemas = [value for _, value in source.log[-3:]]
+    source.commit(insert(1, "a"))
+    source.commit(insert(2, "b"))
+    joined = len(source.log) - 5
+    target = assembler()
+    target.learn(schemas)
+    feed(target, source.log[joined:], first=joined)
+    assert target.take() is None
+    assert target.counts.suspended == 3
+    again = len(source.log)
+    source.session(confirmed=START.last_end)
+    lsn = source.commit(insert(1, "a"), insert(2, "b"))
+    feed(target, source.log[again:], first=again)
+    assert lsns(target) == [lsn]
+
+
+def test_a_generation_that_joined_behind_a_lost_begin_sees_the_gap_in_the_next_marker(source):
+    lsn = source.commit(insert(1, "a"))
+    target = assembler()
+    feed(target, source.log[-1:], first=90)
+    source.session(confirmed=lsn)
+    with pytest.raises(refusals.SessionGap):
+        feed(target, source.log[-4:], first=91)
 
 
 @pytest.mark.parametrize(("first_n", "count", "is_past"), [(1, 1, False), (2, 1, True), (1, 2, True), (3, 1, False)])
