@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from connectors.client import FAILED, ConnectClient, ConnectorStatus
+from connectors.client import ABSENT, FAILED, ConnectClient, ConnectorStatus
 from connectors.plan import connector_name
 from data_embassy import log, metrics
 from data_embassy.config import LiveSite, Site
@@ -27,6 +27,8 @@ PAUSE_SECONDS_MAX: Final = 10.0
 """A task that finds no slot ends at once and costs nothing; who mended a cause should not wait for long."""
 RUNS_SECONDS: Final = 5.0
 """A task that fails again and again runs for a moment each time: its cause goes after this."""
+MISSING_SECONDS: Final = 30.0
+"""Kafka Connect that has just started knows no connector for a while."""
 SETTLED_SECONDS: Final = 120.0
 """A task that ran this long is healthy: the next failure starts with the shortest pause again."""
 
@@ -52,10 +54,16 @@ class Health:
     cause_at: float | None = None
     restarts: int = 0
     changed_at: float = 0.0
+    was_there: bool = False
+    """True once Kafka Connect had the connector: a register whose first snapshot is being taken has none yet."""
     cause_class: str | None = None
     """While the task stands still, or runs only for moments, for a cause of the plugin's own; None otherwise."""
     reason: str | None = None
     remedy: str | None = None
+
+    def is_missing(self, now: float) -> bool:
+        """True when the connector was there, and is not any more."""
+        return self.was_there and self.state == ABSENT and now - self.changed_at > MISSING_SECONDS
 
 
 class Watcher:
@@ -112,6 +120,7 @@ class Watcher:
             return
         if status.state != health.state:
             health.state, health.changed_at = status.state, now
+            health.was_there = health.was_there or status.state not in (ABSENT, UNREACHABLE)
         if status.cause is not None:
             health.cause, health.cause_at = status.cause, now
         _explain(health, register, status, now)

@@ -287,6 +287,7 @@ CAUSES: Final[dict[str, Cause]] = {
     "CaptureStopped": Cause(
         "The register's connector was paused or stopped.", "home", "embassy connector apply NAME", "capture"
     ),
+    "CaptureMissing": Cause("The register's connector was deleted.", "home", "embassy connector apply NAME", "capture"),
     "CaptureFailed": Cause(
         "The capture task of the register failed; it is tried again by itself.",
         "home",

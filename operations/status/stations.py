@@ -9,7 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.client import FAILED, PAUSED, RUNNING
+from connectors.client import ABSENT, FAILED, PAUSED, RUNNING
 from connectors.watch import health_folder, read_health
 from data_embassy import causes
 from data_embassy.config import Register, Site, paused
@@ -59,7 +59,7 @@ def stations(
     """All of them, in the order of the way: of several that do not work the first one is the cause."""
     return [
         _source(site, register, seen, now, slot),
-        _capture(site, register, seen),
+        _capture(site, register, seen, now),
         _forward(site, register, now, told),
         _embassy(register, seen, now, remembered),
     ]
@@ -77,7 +77,7 @@ def _source(site: Site, register: Register, seen: Seen, now: dt.datetime, slot: 
     return Part(name="source", state="unknown" if seen.slot is None else "live", detail=detail)
 
 
-def _capture(site: Site, register: Register, seen: Seen) -> Part:
+def _capture(site: Site, register: Register, seen: Seen, now: dt.datetime) -> Part:
     health = read_health(health_folder(site), register.name)
     state = seen.connector
     if BROKER_AWAY in seen.notes:  # Without it Kafka Connect cannot work, and often not answer.
@@ -91,7 +91,8 @@ def _capture(site: Site, register: Register, seen: Seen) -> Part:
         return _stopped("capture", register, "CaptureFailed", causes.what_of("CaptureFailed"))
     if state in PAUSED:
         return _stopped("capture", register, "CaptureStopped", causes.what_of("CaptureStopped"))
-    # Kafka Connect that has just started knows no connector for a while: ABSENT alone names no cause.
+    if state == ABSENT and health is not None and health.is_missing(now.timestamp()):
+        return _stopped("capture", register, "CaptureMissing", causes.what_of("CaptureMissing"))
     return Part(name="capture", state="live" if state == RUNNING else "unknown", detail={"connector": state})
 
 

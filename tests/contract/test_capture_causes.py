@@ -16,8 +16,9 @@ SOURCES = Path("connectors/capture/src/main/java")
 THROWN = re.compile(r"\bnew CaptureException\(")
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 CONDITIONS = {
-    "CaptureStopped", "ConnectDown", "EmbassyBrokerDown", "EmbassySilent", "ForwarderDown", "HomeBrokerDown",
-    "LinkDown", "PulseDown", "PulseSilent", "ReceiptWentBack", "ReceiverDown", "RetentionNearLoss", "SlotNearLoss",
+    "CaptureMissing", "CaptureStopped", "ConnectDown", "EmbassyBrokerDown", "EmbassySilent", "ForwarderDown",
+    "HomeBrokerDown", "LinkDown", "PulseDown", "PulseSilent", "ReceiptWentBack", "ReceiverDown",
+    "RetentionNearLoss", "SlotNearLoss",
 }  # fmt: skip
 """Seen by `embassy status`, thrown by nobody."""
 

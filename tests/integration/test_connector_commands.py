@@ -75,6 +75,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
+@pytest.mark.clears("CaptureMissing")
 def test_a_connector_is_planned_applied_shown_and_removed(worker: ConnectWorker, postgres: PlainPostgres) -> None:
     assert "connector capture.commanded: create" in run("plan", "commanded").output
     first = json.loads(run("apply", "commanded", "--json").output)
@@ -104,3 +105,7 @@ def test_a_connector_is_planned_applied_shown_and_removed(worker: ConnectWorker,
     absent = run("status", "commanded")
     assert isinstance(absent.exception, CheckFailed)
     assert "ABSENT" in absent.output
+
+    run("apply", "commanded")
+    wait_until(lambda: run("status", "commanded").exit_code == 0, seconds=60, what="the connector runs again")
+    assert "removed" in run("remove", "commanded").output

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from connectors.client import ConnectorStatus
-from connectors.watch import PAUSE_SECONDS_MAX, RUNS_SECONDS, SETTLED_SECONDS, Watcher, read_health
+from connectors.watch import MISSING_SECONDS, PAUSE_SECONDS_MAX, RUNS_SECONDS, SETTLED_SECONDS, Watcher, read_health
 from data_embassy import metrics
 from data_embassy.errors import TransportError
 
@@ -115,6 +115,25 @@ def test_a_cause_of_the_plugins_own_stands_until_the_task_has_run_for_a_while(
     assert told() == stop
     clock.now += 1
     assert told() == (None, None, None)
+
+
+def test_only_a_connector_that_was_there_can_be_missing(
+    watcher: Watcher, connect: Connect, clock: Clock, tmp_path: Path
+) -> None:
+    def is_missing(answer: ConnectorStatus | TransportError) -> bool:
+        connect.answer = answer
+        watcher.step()
+        clock.now += MISSING_SECONDS + 1
+        watcher.step()
+        health = read_health(tmp_path, "population")
+        return health is not None and health.is_missing(clock.now)
+
+    absent = ConnectorStatus(state="ABSENT")
+    assert not is_missing(absent)
+    assert not is_missing(TransportError("Kafka Connect does not answer", remedy="start it"))
+    assert not is_missing(absent)
+    assert not is_missing(RUNNING)
+    assert is_missing(absent)
 
 
 def test_a_silent_connect_is_noted_and_waited_for(watcher: Watcher, connect: Connect, tmp_path: Path) -> None:

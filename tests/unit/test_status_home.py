@@ -201,6 +201,19 @@ def test_capture_that_is_away_is_said_with_its_remedy(
     assert (found.cause, found.state, found.remedy) == (cause, state, remedy)
 
 
+@pytest.mark.parametrize(
+    ("was_there", "since", "cause"),
+    [(True, 31.0, "CaptureMissing"), (True, 29.0, None), (False, 3600.0, None)],
+)
+def test_a_connector_that_was_there_is_missed(world: World, was_there: bool, since: float, cause: str | None) -> None:
+    world.connector = ConnectorStatus(state="ABSENT")
+    health = Health(state="ABSENT", was_there=was_there, changed_at=NOW.timestamp() - since)
+    write_atomically(health_folder(world.site) / f"{NAME}.json", json.dumps(asdict(health)))
+    found = world.look()
+    assert found.cause == cause
+    assert cause is None or (found.state, found.remedy) == ("stopped", "embassy connector apply land")
+
+
 def test_a_first_snapshot_has_no_connector_yet(world: World) -> None:
     world.connector, world.receipts = ConnectorStatus(state="ABSENT"), replace(HEARD, state="loading")
     found = world.look()
