@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from data_embassy.envelope import runs_of
 from data_embassy.envelope.errors import Unsealable
 from data_embassy.errors import StreamError
 from pipelines.batches import Record
-from schemas.records import KEY_SIZE, RecordKey
+from schemas.records import KEY_SIZE, ORIGIN_CAPTURE, RecordKey
 
 REMEDY_GAP: Final = (
     "start a new generation: embassy register snapshot NAME; then let the forwarder look again: "
@@ -99,13 +100,17 @@ class Numbering:
         before = self._last.get(after.origin)
         return before is not None and after.run == before.run and after.n == before.n + 1
 
-    def advance(self, records: Sequence[Record]) -> None:
-        """Take note of the last record of every origin among `records`."""
-        missing = {record[1][0] for record in records if record[1]}
-        for record in reversed(records):
-            if not missing:
-                return
-            key = RecordKey.unpack(record[1])
-            if key.origin in missing:
-                missing.discard(key.origin)
-                self._last[key.origin] = key
+    def advance(self, records: Sequence[Record]) -> int:
+        """Take note of `records`; the newest capture session that is known to lack one of its own, 0 when none is.
+
+        What it lacks only another session brings again: the embassy waits for its marker (stream-v1 section 2).
+        """
+        lacking = 0
+        for origin, run, first_n, length in runs_of([key for _, key, _ in records if key]) if records else ():
+            first, last = RecordKey(origin, run, first_n), RecordKey(origin, run, first_n + length - 1)
+            before = self._last.get(origin, first)
+            is_new = first > before  # Neither a stale task's nor repeated.
+            if is_new and origin == ORIGIN_CAPTURE:
+                lacking = 0 if first_n == 1 else lacking if follows(before, first) else run
+            self._last[origin] = max(before, last)
+        return lacking

@@ -70,6 +70,8 @@ class Session:
         """Home offset where no number of its run goes on: looked at once everything before it is acknowledged."""
         self._trusted: tuple[int, bytes | None] = (-1, None)
         """The place that was looked at, and the key of the record that stood there."""
+        self._lacking = self._restarted_for = 0
+        """The newest capture session that lacks a record, and the one for which the connector was restarted."""
         self._reseek_from: int | None = None
         """Home offset that a chunk jumped over; the second time it is a gap."""
         self._refused: int | None = None
@@ -138,9 +140,11 @@ class Session:
         if self._trusted != fresh[0][:2] and not self._numbering.is_next(fresh[0][1]):
             self._doubted = expected
         else:
-            self._numbering.advance(fresh)
+            self._lacking = max(self._lacking, self._numbering.advance(fresh))
             self._collector.add(fresh, chunk.captured if len(fresh) == len(chunk.records) else None)
             self.next_offset = fresh[-1][0] + 1
+            if self._lacking > self._restarted_for:
+                self._doubted = self.next_offset
         self._changed.set()
 
     def lost_place(self) -> None:
@@ -201,8 +205,10 @@ class Session:
                 next_offset=start.next_offset,
                 restarts_connector=start.restarts_connector,
             )
-        if start.restarts_connector:
+        if start.restarts_connector or self._lacking > self._restarted_for:
+            _log.warning("restarting_capture", register=self.register.name, lacking=self._lacking)
             await self._ports.restart_connector(self.register)
+            self._restarted_for = self._lacking
         self._numbering = start.numbering
         # Only the very record that was looked at is trusted: before the first read the home topic may have been cut and
         # have grown again.

@@ -1,6 +1,6 @@
 """Envelopes: the sealed form in which records travel on a lane (docs/spec/envelope-v1.md)."""
 
-from data_embassy.envelope.body import Run
+from data_embassy.envelope.body import Run, runs_of
 from data_embassy.envelope.errors import REASONS, EpochExhausted, Refused
 from data_embassy.envelope.header import Header, Kind
 from data_embassy.envelope.layout import parse
@@ -26,6 +26,7 @@ __all__ = [
     "decode_payload",
     "encode_payload",
     "peek",
+    "runs_of",
     "sign_receipt",
     "verify_receipt",
 ]

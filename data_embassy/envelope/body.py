@@ -32,8 +32,8 @@ class Run(NamedTuple):
 
 
 def pack_records(keys: Sequence[bytes], values: Sequence[bytes]) -> bytes:
-    """Body of a records envelope; raises Unsealable for a key that is none of stream-v1."""
-    runs = _runs_of(keys)
+    """Body of a records envelope; raises Unsealable, as `runs_of`."""
+    runs = runs_of(keys)
     return b"".join((_COUNT.pack(len(runs)), *(_RUN.pack(*run) for run in runs), _pack_lengths(values), *values))
 
 
@@ -64,7 +64,8 @@ def split_schemas(body: bytes, count: int) -> list[bytes]:
     return _split(body, 0, count)
 
 
-def _runs_of(keys: Sequence[bytes]) -> list[Run]:
+def runs_of(keys: Sequence[bytes]) -> list[Run]:
+    """The keys as runs, in their order; raises Unsealable for a key that is none of stream-v1."""
     if set(map(len, keys)) != {KEY.size}:
         raise Unsealable("a record's key is not of 17 bytes")
     runs: list[Run] = []

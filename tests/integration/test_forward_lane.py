@@ -51,6 +51,26 @@ def test_a_restarted_worker_restates_the_schemas_and_repeats_nothing(brokers):
     assert all(len(set(schemas)) == len(schemas) for schemas in opened.schemas)
 
 
+def test_a_session_that_lacks_a_record_is_carried_and_its_capture_begun_again(brokers):
+    """The embassy suspends such a session until its next marker, so home asks Kafka Connect for another one."""
+    with bench(brokers) as site:
+        register = site.registers[0]
+        writer = site.writer(register)
+        writer.write_changes(100)
+        writer.n += 1
+        writer.write_changes(100)
+        writer.flush()
+        with site.worker():
+            until(lambda: site.has_forwarded(register), 60)
+            until(lambda: bool(site.connect.restarted), 30)
+            writer.begin_session(2 << 32 | 9)
+            writer.write_changes(100)
+            writer.flush()
+            until(lambda: site.has_forwarded(register), 60)
+        assert site.opened(register).records == site.home_records(register)
+        assert len(site.connect.restarted) == 1
+
+
 def test_registers_travel_side_by_side(brokers):
     with bench(brokers, registers=3) as site:
         for register in site.registers:

@@ -64,6 +64,35 @@ def test_only_the_number_behind_the_last_of_its_run_comes_next():
     assert not numbering.is_next(RecordKey(2, 5, 3).pack())
 
 
+def key(origin: int, run: int, n: int) -> Record:
+    return n, RecordKey(origin, run, n).pack(), b"v"
+
+
+@pytest.mark.parametrize(
+    ("fresh", "lacking"),
+    [
+        ([key(1, 5, 3), key(1, 5, 4)], 0),
+        ([key(1, 5, 4)], 5),
+        ([key(1, 5, 3), key(2, 9, 1), key(1, 5, 5)], 5),
+        ([key(1, 5, 1), key(1, 5, 2), key(1, 5, 3)], 0),
+        ([key(1, 5, 2), key(1, 5, 2)], 0),
+        ([key(1, 4, 9)], 0),
+        ([key(1, 6, 1), key(1, 4, 9), key(1, 6, 2)], 0),
+        ([key(1, 6, 1), key(1, 7, 2)], 7),
+        ([key(1, 5, 4), key(1, 5, 5)], 5),
+        ([key(1, 5, 4), key(1, 6, 1)], 0),
+        ([key(2, 9, 1), key(2, 9, 3)], 0),
+        ([], 0),
+    ],
+)
+def test_a_session_that_lacks_a_record_is_known(fresh, lacking):
+    assert Numbering(records(0, 2)).advance(fresh) == lacking
+
+
+def test_what_was_never_seen_of_a_session_is_not_missed():
+    assert Numbering().advance([key(1, 5, 7), key(1, 5, 8)]) == 0
+
+
 def test_a_foreign_key_is_refused():
     with pytest.raises(StreamError):
         Numbering(records(0, 2)).continues(b"")

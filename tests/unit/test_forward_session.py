@@ -356,6 +356,22 @@ def test_the_first_record_of_a_run_is_looked_at_for_what_stands_before_it_may_be
     assert world.lane.texts[-1] == "3 to 4"
 
 
+def test_a_session_that_lacks_a_record_is_replaced_once(world):
+    lacking = [record for record in records(0, 9) if record[0] != 2]
+    lacking = [(at, key, value) for at, (_, key, value) in enumerate(lacking)]
+
+    async def play(session):
+        world.starts.append(start(4, following=lacking[4][1]))
+        session.accept(chunk(session, lacking[:4]))
+        await until(lambda: world.restarts == 1 and session.is_ready)
+        session.accept(chunk(session, lacking[4:]))
+        await until(lambda: session.acknowledged_end == 8)
+
+    played(world, play)
+    assert world.restarts == 1
+    assert world.sought == [0, 4]
+
+
 def test_a_home_topic_that_was_cut_again_before_the_first_read_is_looked_at_again(world):
     async def play(session):
         session.accept(chunk(session, records(0, 3)))

@@ -117,7 +117,7 @@ class World:
         self.lane.is_cut = False
         register = self.register
         for attempt in range(6):
-            if register.task is None or register.task.has_lost_one or attempt:
+            if register.task is None or attempt:
                 register.start_task()
             register.end_snapshot()
             register.capture(10_000)
