@@ -124,7 +124,7 @@ class Idle:
             1, Passed(captured=1, collected=2, sealed=3, arrived=4, fetched=5, decoded=6), 9, correction=0.0
         )
         self.live: Any = SimpleNamespace(
-            position=position, measured=found, envelope_bytes=100.0, lane_end=9, pulse_applied_at=1.0
+            position=position, beats=SimpleNamespace(newest=found, applied_at=1.0), envelope_bytes=100.0, lane_end=9
         )
         self._comparison = Comparison()
         self._comparison.up.observe(time.time())

@@ -19,13 +19,14 @@ from consumers.apply import Decoded, Decoder
 from consumers.assemble import Assembler
 from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse, check_ddl, follow
+from consumers.cuts import Goal, frames_to_goal, last_before_cut
 from consumers.group import Group
 from consumers.lane import Lane
 from consumers.passage import Arrivals, Way
 from consumers.reader import Batch, Reader
 from consumers.refusals import Gapped, Reordered
 from consumers.transactions import RereadNeeded
-from consumers.verify.hold import Question, asks_to_hold
+from consumers.verify.hold import Question
 from data_embassy.errors import DataEmbassyError, EnvelopeError
 from schemas.records import ChangeSchema
 
@@ -71,14 +72,6 @@ class Halt:
 
 
 Item = Ready | Began | Halt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """Where a replay ends: at a commit LSN, at a lane offset, whichever comes first."""
-
-    commit_lsn: int | None = None
-    lane_end: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -225,7 +218,7 @@ class Fetcher(threading.Thread):
         while (group := self._assembler.take()) is not None:
             for schema in group.schemas:
                 self._schemas[schema.fingerprint] = schema
-            last = self._frames_to_goal(group)
+            last = frames_to_goal(group, self._goal)
             if last is not None:
                 group = group.head(last)
             self._hand_over_group(group)
@@ -235,7 +228,7 @@ class Fetcher(threading.Thread):
     def _hand_over_group(self, group: Group) -> None:
         decoded = self._decode(group)
         if decoded.checkpoints or decoded.repairs:
-            last, question = self._last_before_cut(decoded)
+            last, question = last_before_cut(decoded, can_hold=self._can_hold)
             if last is not None and not any(row.frame <= last for row in decoded.ddl):
                 head = group.head(last + 1)
                 self._ready(head, self._decode(head))
@@ -273,20 +266,6 @@ class Fetcher(threading.Thread):
         group.values = []  # They stand in `decoded` now; what waits in the queue need not hold them twice.
         self._put(Ready(group=group, decoded=decoded, pulse=self._pulse, oldest=ways[0], newest=ways[1]))
 
-    def _last_before_cut(self, decoded: Decoded) -> tuple[int | None, Question | None]:
-        """The first frame that has to be the last of its group: one that asks to hold, or that sends rows again."""
-        asked = asks_to_hold(row.row for row in decoded.checkpoints) if self._can_hold else []
-        holds = [
-            (row.frame, question)
-            for row, question in zip(decoded.checkpoints, asked, strict=False)
-            if question is not None and decoded.frames[row.frame].commit_lsn is not None
-        ]
-        end = len(decoded.frames) - 1
-        repaired = min((row.frame for row in decoded.repairs if row.frame < end), default=None)
-        if not holds or (repaired is not None and repaired < holds[0][0]):
-            return repaired, None
-        return holds[0]
-
     def _explain(self, error: EnvelopeError) -> EnvelopeError:
         """A gap whose records stand later on the lane is another thing: somebody reordered it."""
         if not isinstance(error, Gapped):
@@ -299,15 +278,6 @@ class Fetcher(threading.Thread):
                 return Reordered(expected=error.expected, found=error.found)
             found = self._lane.poll(LOOK_AHEAD_ENVELOPES, max(0.0, deadline - time.monotonic()))
         return error
-
-    def _frames_to_goal(self, group: Group) -> int | None:
-        until = self._goal.commit_lsn
-        if until is None:
-            return None
-        for place, frame in enumerate(group.frames):
-            if frame.commit_lsn is not None and frame.commit_lsn > until:
-                return place
-        return None
 
     def _put(self, item: Item) -> None:
         while not self._stopping.is_set():

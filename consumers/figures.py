@@ -54,7 +54,7 @@ def figures(register: str, receiver: Watched, instruments: Instruments) -> Figur
     """What is known now."""
     worker, position, comparison = receiver.live, position_of(receiver), instruments.comparison
     look, now = None if instruments.look is None else instruments.look(register), instruments.monotonic()
-    measured = Measured() if worker is None else worker.measured
+    measured = Measured() if worker is None else worker.beats.newest
     correction = comparison.correction
     lag = None
     if position is not None and position.pulse_at is not None:

@@ -18,7 +18,8 @@ from consumers.apply.ddl.decisions import Decide
 from consumers.assemble import Assembler
 from consumers.beginnings import GenerationBegan
 from consumers.checks import Pulse
-from consumers.fetch import Began, Fetcher, Goal, Halt, Observer, Ready
+from consumers.cuts import Goal
+from consumers.fetch import Began, Fetcher, Halt, Observer, Ready
 from consumers.lane import KafkaLane
 from consumers.locate import locate
 from consumers.position import StandbyPosition

@@ -102,6 +102,6 @@ def _is_in(receiver: Receiver, state: str) -> float:
 def _pulse_age(receiver: Receiver) -> float:
     """Since the newest pulse was applied; of one that an earlier worker applied, since it was made: not less."""
     worker = receiver.live
-    if worker is None or worker.pulse_applied_at is None:
+    if worker is None or worker.beats.applied_at is None:
         return known(receiver.figures().lag_seconds)
-    return time.monotonic() - worker.pulse_applied_at
+    return time.monotonic() - worker.beats.applied_at

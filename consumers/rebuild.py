@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from consumers import standby
 from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
-from consumers.fetch import Goal
+from consumers.cuts import Goal
 from consumers.load import Base, drop_generation, drop_other
 from consumers.position import StandbyPosition
 from consumers.refusals import NEW_GENERATION, WAIT, BaseMissing, BaseMoved

@@ -16,7 +16,7 @@ from typing import Final
 
 from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
-from consumers.fetch import Goal
+from consumers.cuts import Goal
 from consumers.generations import Found, newest
 from consumers.load import drop_generation
 from consumers.position import StandbyPosition

@@ -19,15 +19,16 @@ import psycopg
 from consumers import standby
 from consumers.apply import prepare_session
 from consumers.bases import StandbyBases
+from consumers.beats import Beats
 from consumers.beginnings import GenerationBegan
 from consumers.control import Control, Standby
+from consumers.cuts import Goal
 from consumers.faults import fault, refused, unreachable
-from consumers.fetch import Goal, Ready
+from consumers.fetch import Ready
 from consumers.following import Following
 from consumers.lane import KafkaLane
 from consumers.load import Base, LoadProgress, open_generation
 from consumers.loading import Loading
-from consumers.passage import Way
 from consumers.position import StandbyPosition
 from consumers.rebuild import build_base
 from consumers.refusals import REBUILD, StandbyMissing, offset_of, remedy_for
@@ -36,7 +37,6 @@ from consumers.transactions import RereadNeeded
 from data_embassy import log, metrics
 from data_embassy.config import Register
 from data_embassy.errors import DataEmbassyError, EnvelopeError, TransportError
-from data_embassy.hops import Measured, measure
 from data_embassy.postgres import Connection, connect
 from schemas.records import ORIGIN_SNAPSHOT, RecordKey, decode
 
@@ -85,11 +85,8 @@ class StandbyWorker(threading.Thread):
         """True after the first commit: whatever stopped it earlier is over."""
         self.is_cleared = False
         """True once the supervisor forgot the earlier stop."""
-        self.pulse_applied_at: float | None = None
-        """Monotonic: no clock that is set makes a measurement young."""
-        self.measured = Measured()
-        """What the newest pulse showed that was applied here."""
-        self._slowest = Measured()
+        self.beats = Beats(services.comparison)
+        """What the applied pulses showed."""
         self.mended_at: dt.datetime | None = None
         """When this worker last committed rows that were sent again."""
         self.began: queue.SimpleQueue[GenerationBegan] = queue.SimpleQueue()
@@ -279,29 +276,11 @@ class StandbyWorker(threading.Thread):
         if mended:
             self.mended_at = now
         if self.position is None or position.beat != self.position.beat:
-            self._applied_pulse(ready, now)
+            self.beats.applied(ready, now)
         self.position = position
         self.has_advanced = True
         if self._services.receipts is not None:
             self._services.receipts.applied(position, now)
-
-    def _applied_pulse(self, ready: Ready, now: dt.datetime) -> None:
-        self.pulse_applied_at = time.monotonic()
-        self.measured = self._measured(ready.newest, now)
-        slowest = self._measured(ready.oldest, now)
-        if slowest.seconds >= self._slowest.seconds:
-            self._slowest = slowest
-
-    def _measured(self, way: Way | None, now: dt.datetime) -> Measured:
-        if way is None:
-            return Measured()
-        correction = self._services.comparison.correction
-        return measure(way.pulse_at, way.passed, standby.microseconds(now), correction=correction)
-
-    def take_slowest(self) -> Measured:
-        """Of the pulses applied since the last call, the one that was longest on its way; else the newest."""
-        slowest, self._slowest = self._slowest, Measured()
-        return slowest if slowest.hops else self.measured
 
     def generation_began(self, generation: GenerationBegan) -> None:
         """Hear of a later generation or attempt."""

@@ -23,12 +23,12 @@ from pipelines.forward import Way
 from pipelines.numbering import HomeGap, Numbering, admit, first_unsealable, unsealable
 from pipelines.ports import Ports
 from pipelines.precedence import Precedence
+from pipelines.standstill import stand_still
 from pipelines.stops import Stop
 from pipelines.tail import Start
 
 BACKOFF_SECONDS_MAX: Final = 5.0
 LOOK_AGAIN_SECONDS: Final = 0.2
-_CLEARED_SECONDS: Final = 1.0
 
 _log = log.get("forward")
 
@@ -285,23 +285,7 @@ class Session:
         stop = Stop.of(
             error, register=self.register.name, home_offset=self.acknowledged_end, stopped_at=self._ports.now()
         )
-        self._ports.stops.write(stop)
-        metrics.STOPPED.labels(self.register.name, stop.cause).set(1)
-        _log.error(
-            "register_stopped",
-            register=stop.register,
-            cause=stop.cause,
-            reason=stop.message,
-            remedy=stop.remedy,
-            home_offset=stop.home_offset,
-        )
-        self._retry.clear()
-        while self._ports.stops.read(self.register.name) is not None and not self._retry.is_set():
-            try:
-                await asyncio.wait_for(self._retry.wait(), _CLEARED_SECONDS)
-            except TimeoutError:
-                continue
-        metrics.STOPPED.remove(self.register.name, stop.cause)
+        await stand_still(stop, self._ports.stops, self._retry)
 
     def _measure_open(self, start: Start) -> None:
         name = self.register.name

@@ -63,7 +63,7 @@ def _watched(site: Site, receiver: RegisterReceiver, now: Callable[[], dt.dateti
         cause=said[1].cause,
         lag_seconds=figures.lag_seconds,
         is_lag_trusted=figures.is_lag_trusted,
-        hops=figures.hops if receiver.live is None else receiver.live.take_slowest().hops,
+        hops=figures.hops if receiver.live is None else receiver.live.beats.take_slowest().hops,
         transactions=None if position is None else position.transactions,
         backlog_envelopes=figures.backlog_envelopes,
         objective_seconds=receiver.register.terms.rpo_seconds,

@@ -73,11 +73,10 @@ class Receiver:
 
 def worker(at: StandbyPosition | None, **more: Any) -> Any:
     plain: dict[str, Any] = {
-        "measured": Measured(),
+        "beats": SimpleNamespace(newest=Measured(), applied_at=None),
         "envelope_bytes": None,
         "key_envelopes": None,
         "lane_end": None,
-        "pulse_applied_at": None,
         "has_all": False,
         "trouble": None,
     }
@@ -122,7 +121,7 @@ def test_an_embassy_that_is_behind_shows_no_nought_before_home_answered() -> Non
 def test_a_register_that_is_ahead_shows_no_nought() -> None:
     receiver = Receiver(live=worker(position(pulse_at=START + HOUR)), now=START + 5)
     assert receiver.figures().lag_seconds is None
-    receiver.live.measured = Measured(hops=dict.fromkeys(HOPS, 1.0), ahead=HOUR)
+    receiver.live.beats.newest = Measured(hops=dict.fromkeys(HOPS, 1.0), ahead=HOUR)
     found = receiver.figures()
     assert (found.lag_seconds, found.is_lag_trusted) == (5.0, False)
 
@@ -258,10 +257,10 @@ def test_the_oldest_pulse_of_a_group_is_the_longest_on_its_way() -> None:
         register=Register(name="a", lane="b", tier=1, source=None), target=target, services=services
     )
     one.committed(position(), SimpleNamespace(oldest=oldest, newest=newest), 0)
-    slowest = one.take_slowest()
-    assert one.measured.seconds < 2
+    slowest = one.beats.take_slowest()
+    assert one.beats.newest.seconds < 2
     assert (max(slowest.hops, key=slowest.hops.get), slowest.seconds) == ("link", pytest.approx(8.6))
-    assert one.take_slowest() == one.measured
+    assert one.beats.take_slowest() == one.beats.newest
 
 
 def test_a_link_that_was_cut_is_not_the_receivers_time() -> None:
@@ -306,12 +305,12 @@ def test_the_gauges_show_what_is_so_when_they_are_asked(monkeypatch: pytest.Monk
         assert shown() == states | {"down": 1.0}
         receiver.now += 500
         assert age() == 501
-        receiver.live.pulse_applied_at = 92.0
+        receiver.live.beats.applied_at = 92.0
         assert age() == 8
         page = Scraped(generate_latest().decode())
         assert page.value("embassy_lag_seconds", register="measured") == 501
         assert math.isnan(page.value("embassy_hop_seconds", register="measured", hop="link") or 0)
-        receiver.live.measured = Measured(hops=dict.fromkeys(HOPS, 0.5))
+        receiver.live.beats.newest = Measured(hops=dict.fromkeys(HOPS, 0.5))
         page = Scraped(generate_latest().decode())
         assert page.value("embassy_hop_seconds", register="measured", hop="link") == 0.5
     finally:

@@ -11,7 +11,8 @@ import pytest
 
 from consumers.assemble import Assembler
 from consumers.checks import Pulse
-from consumers.fetch import Fetcher, Goal, Halt, Ready
+from consumers.cuts import Goal
+from consumers.fetch import Fetcher, Halt, Ready
 from consumers.position import StandbyPosition
 from consumers.reader import Reader
 from consumers.sequence import Sequence
