@@ -9,6 +9,7 @@ from typing import Final
 
 _ASSEMBLE: Final = ("tests/unit/test_assemble_rules.py", "tests/property/test_receive_property.py")
 _PARTS: Final = ("tests/unit/test_receive_parts.py", *_ASSEMBLE)
+_NUMBERS: Final = ("tests/unit/test_forward_numbering.py", "tests/unit/test_forward_session.py")
 _FOLD: Final = ("tests/unit/test_apply_fold.py", "tests/property/test_apply_fold.py")
 _IMAGES: Final = ("tests/unit/test_apply_images.py",)
 _KEYS: Final = ("tests/unit/test_apply_keys.py",)
@@ -82,6 +83,19 @@ MUTANTS: Final = tuple(
             ("a lower incarnation counts", "if header.incarnation < self.incarnation:", "if False:"),
             ("the next offset is the last one", "self.next_offset = header.last_offset + 1",
              "self.next_offset = header.last_offset"),
+        )),
+        ("joining a session", _TRANSACTIONS, _ASSEMBLE, (
+            ("a transaction whose BEGIN was lost is taken for an older one",
+             "            if commit_lsn > self.last_end:\n                raise BeginLost\n", ""),
+            ("an older transaction suspends the session", "            if commit_lsn > self.last_end:\n                raise",
+             "            if True:\n                raise"),
+        )),
+        ("numbers at home", "pipelines/numbering.py", _NUMBERS, (
+            ("the first of a run is trusted",
+             "return before is not None and after.run == before.run and after.n == before.n + 1",
+             "return before is not None and follows(before, after)"),
+            ("a skipped number is not missed", "lacking if follows(before, first) else run", "lacking"),
+            ("a stale task's number is missed", "            if is_new and origin", "            if origin"),
         )),
         ("session markers", _MARKER, _ASSEMBLE, (
             ("an advanced slot is no gap", 'if marker["confirmed_flush_lsn"] > end:', "if False:"),
