@@ -38,6 +38,13 @@ SELECT c.oid::bigint, c.relfilenode::bigint, n.nspname::text, c.relname::text, c
    AND n.nspname NOT IN ('information_schema', 'pg_catalog', 'embassy_local')
  ORDER BY pg_relation_size(c.oid) NULLS FIRST, n.nspname, c.relname
 """
+_LEFT_OUT: Final = b"""
+SELECT n.nspname::text, c.relname::text
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relpersistence = 'u' AND c.relkind = 'r' AND c.oid >= 16384
+   AND n.nspname NOT IN ('information_schema', 'pg_catalog', 'data_embassy', 'embassy_local')
+ ORDER BY 1, 2
+"""
 _FILENODE: Final = "SELECT relfilenode::bigint FROM pg_class WHERE oid = %s"
 _DDL_MARK: Final = b"SELECT count(*), coalesce(max(id), 0) FROM data_embassy.ddl"
 _CATALOG: Final = shared_sql("catalog.sql").encode()
@@ -104,6 +111,10 @@ class Content:
         self._under, self._look = under, look
         self._mark = _one(under, _DDL_MARK)
         self.tables = {table.name: table for table in _tables(under)}
+
+    def left_out(self) -> list[Name]:
+        """Unlogged tables: their rows are in no stream, and not compared."""
+        return [(row[0], row[1]) for row in self._under.execute(_LEFT_OUT)]
 
     @property
     def server_version(self) -> int:

@@ -76,6 +76,8 @@ class Outcome:
     sequences: dict[Name, str] = field(default_factory=dict)
     derived: frozenset[Name] = frozenset()
     """Materialized views."""
+    left_out: Sequence[Name] = ()
+    """Tables whose rows stay at home."""
 
 
 class Attempt:
@@ -110,6 +112,7 @@ class Attempt:
             outcome = Outcome(position=point)
             content = Content(under, self._look)
             outcome.derived = frozenset(table.name for table in content.tables.values() if table.is_derived)
+            outcome.left_out = content.left_out()
             content.hold(self._asked.hold)
             self._tell(f"point {point}: waiting for the embassy to reach it")
             reached = self._talk.hear(("reached",), self._asked.reach_seconds_max, is_first=True)

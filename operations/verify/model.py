@@ -72,6 +72,8 @@ class Report:
     """Definitions that differ, one line each."""
     sequences: tuple[str, ...]
     """Sequences that are not as the last applied pulse says, one line each."""
+    left_out: tuple[str, ...] = ()
+    """Tables whose rows stay at home, and are not compared: unlogged ones."""
     algorithm: str
     attempts: int
     started_at: str
@@ -95,6 +97,7 @@ class Report:
             "tables": [table.as_json() for table in self.tables],
             "definitions": list(self.definitions),
             "sequences": list(self.sequences),
+            "left_out": list(self.left_out),
             "verification": self.verification,
             "generation": self.generation,
             "algorithm": self.algorithm,
@@ -124,6 +127,8 @@ class Report:
                 yield f"    and {len(table.ranges) - _RANGES_SHOWN} more ranges (--json shows all)"
         for line in (*self.definitions, *self.sequences):
             yield f"  {line}"
+        if self.left_out:
+            yield f"  not compared, for their rows stay at home: {', '.join(self.left_out)}"
         if any(table.refutes for table in unequal):
             yield f"  repair it: embassy register repair {self.register}"
 

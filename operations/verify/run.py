@@ -116,6 +116,7 @@ def verify(
             tables=tuple(gathered.tables[name] for name in sorted(gathered.tables)),
             definitions=tuple(gathered.definitions or ()),
             sequences=tuple((gathered.sequences or {}).values()),
+            left_out=tuple(".".join(name) for name in gathered.first.left_out),
             algorithm=gathered.first.algorithm.value,
             attempts=gathered.attempts,
             started_at=started.isoformat(timespec="seconds"),

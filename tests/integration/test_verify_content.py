@@ -76,6 +76,8 @@ def test_a_copy_is_equal_by_either_algorithm(pair, algorithm):
     assert found.differing == found.definitions == []
     assert {"public.plain", "public.counted", "public.parted_1", "data_embassy.pulse"} <= found.tables.keys()
     assert "public.scratch" not in found.tables
+    with pair.contents() as sides:
+        assert [side.left_out() for side in sides] == [[("public", "scratch")]] * 2
     assert found.tables["public.plain"].rows == 5000
 
 

@@ -39,6 +39,14 @@ def test_a_materialized_view_filled_at_another_moment_is_told_and_refutes_nothin
     assert "repair" not in text
 
 
+def test_what_was_not_compared_is_told_and_refutes_nothing():
+    found = report(EQUAL, left_out=("public.session", "public.cache"))
+    assert found.equal
+    assert found.as_json()["left_out"] == ["public.session", "public.cache"]
+    assert "stay at home: public.session, public.cache" in "\n".join(found.lines())
+    assert "stay at home" not in "\n".join(report(EQUAL).lines())
+
+
 def test_a_repair_leaves_materialized_views_alone():
     found = plan_of(report(UNEQUAL, DERIVED).as_json())
     assert found is not None
