@@ -138,8 +138,9 @@ class Following:
     def _new_reader(self, position: StandbyPosition) -> Reader:
         return Reader(
             opener=self._new_opener(),
-            sequence=Sequence(position.incarnation, position.home_offset + 1),
+            sequence=Sequence(position.incarnation, position.next_offset),
             fetch=self._lane.fetch,
+            begins_with=position.begins_with,
             before_open=lambda: failpoint.hit("before_open"),
             after_open=lambda: failpoint.hit("after_open"),
         )

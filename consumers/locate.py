@@ -41,7 +41,7 @@ def locate(lane: Bounded, verifier: Verifier, position: StandbyPosition) -> int:
         if (
             header.kind is Kind.RECORDS
             and header.incarnation <= position.incarnation
-            and header.first_offset <= position.home_offset + 1
+            and header.first_offset <= position.next_offset
         ):
             return offset
     raise LaneLost("the lane no longer reaches back to the position", remedy=NEW_GENERATION)

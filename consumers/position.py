@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from data_embassy.types import Lsn, SessionNumber
+from schemas.records import ORIGIN_SNAPSHOT, RecordKey, snapshot_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,21 @@ class StandbyPosition:
     rows_inserted: int = 0
     rows_updated: int = 0
     rows_deleted: int = 0
+
+    @property
+    def next_offset(self) -> int:
+        """First home offset to be read."""
+        return self.home_offset + (self.begins_with is None)
+
+    @property
+    def begins_with(self) -> RecordKey | None:
+        """Its SnapshotBegin, read again until a transaction was applied: nothing else tells that it still stands there.
+
+        None afterwards: what follows goes on with the numbers of a session.
+        """
+        if self.capture_run is not None:
+            return None
+        return RecordKey(ORIGIN_SNAPSHOT, snapshot_run(self.generation, self.attempt), 1)
 
     def __str__(self) -> str:
         session = "-" if self.capture_run is None else str(SessionNumber(self.capture_run))

@@ -5,7 +5,7 @@ Steps, in this order; each refusal has its own class, and nothing of the standby
 (2) place it by home offsets: repeated ones are dropped, overlaps trimmed, a gap is refused;
 (3) open its epoch first, from the lane, where that is still to do;
 (4) open: commitment, decryption, bounded decompression, split;
-(5) trim what was seen.
+(5) trim what was seen, and see that it begins as the position says.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from consumers.refusals import NEW_GENERATION, LaneLost
 from consumers.sequence import Sequence as HomeSequence
 from data_embassy.envelope import EpochOpened, Header, Kind, OpenedRecords, Run
 from data_embassy.errors import EnvelopeError
+from schemas.records import RecordKey
 
 
 class Opener(Protocol):
@@ -58,6 +60,8 @@ class Reader:
     sequence: HomeSequence
     fetch: Callable[[int], bytes]
     """The envelope at a lane offset."""
+    begins_with: RecordKey | None = None
+    """What has to stand first, while home's log is the one that the position is of."""
     before_open: Callable[[], None] = field(default=lambda: None)
     after_open: Callable[[], None] = field(default=lambda: None)
 
@@ -74,8 +78,9 @@ class Reader:
         schemas = self._open_epoch(header)  # (3)
         opened = self.opener.open(envelope)  # (4)
         self.after_open()
-        self.sequence.accept(header)
         runs, values = trim(opened.runs, opened.values, seen)  # (5)
+        self._check_beginning(header, runs)
+        self.sequence.accept(header)
         return Batch(
             incarnation=header.incarnation,
             lane_offset=lane_offset,
@@ -98,6 +103,15 @@ class Reader:
             and header.incarnation == self.sequence.incarnation
             and header.first_offset <= home_offset <= header.last_offset
         )
+
+    def _check_beginning(self, header: Header, runs: Sequence[Run]) -> None:
+        wanted = self.begins_with
+        if wanted is not None and header.incarnation == self.sequence.incarnation and runs[0][:3] != wanted:
+            raise LaneLost(
+                "lane and home's log were both written anew: the snapshot no longer begins at the standby's position",
+                remedy=NEW_GENERATION,
+            )
+        self.begins_with = None
 
     def _open_epoch(self, header: Header) -> Sequence[bytes]:
         at = self.opener.needs_epoch(header)

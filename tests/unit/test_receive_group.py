@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from consumers.apply.changes import Frame
 from consumers.group import Group, Stretch
 from consumers.reader import Reader
+from consumers.refusals import LaneLost
 from consumers.sequence import Sequence
 from data_embassy.envelope.errors import BadSignature
+from schemas.records import ORIGIN_CAPTURE, ORIGIN_SNAPSHOT, RecordKey, snapshot_run
 from tests.support.receiver_model import Envelope, OpenLane, first_position
 
 START = first_position(last_end=1)
@@ -62,3 +66,32 @@ def test_a_reader_knows_a_genuine_envelope_of_its_log(envelope: bytes, offset: i
     lane = BrokenLane([Envelope(2, 10, [(b"", b"")] * 5), Envelope(3, 10, [(b"", b"")] * 5)])
     reader = Reader(opener=lane, sequence=Sequence(2, 10), fetch=lambda _: b"")
     assert reader.holds(envelope, offset) is holds
+
+
+BEGIN = RecordKey(ORIGIN_SNAPSHOT, snapshot_run(START.generation, START.attempt), 1)
+OTHER = RecordKey(ORIGIN_CAPTURE, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("incarnation", "first", "key", "is_there"),
+    [(1, 10, BEGIN, True), (1, 10, OTHER, False), (1, 9, BEGIN, False), (2, 10, OTHER, True)],
+)
+def test_a_standby_without_a_transaction_finds_its_snapshots_beginning(
+    incarnation: int, first: int, key: RecordKey, is_there: bool
+) -> None:
+    """In a later incarnation home's log was rewritten: markers and numbers tell then."""
+    lane = OpenLane([Envelope(incarnation, first, [(key.pack(), b"v"), (OTHER.pack(), b"v")])])
+    reader = Reader(opener=lane, sequence=Sequence(1, 10), fetch=lambda _: b"", begins_with=BEGIN)
+    if is_there:
+        assert reader.read(0, b"0").runs[0][:3] == key
+        assert reader.begins_with is None
+    else:
+        with pytest.raises(LaneLost):
+            reader.read(0, b"0")
+
+
+def test_a_standby_with_a_transaction_expects_no_beginning() -> None:
+    assert START.begins_with == BEGIN
+    assert START.next_offset == START.home_offset
+    later = replace(START, capture_run=1, capture_n=1)
+    assert (later.begins_with, later.next_offset) == (None, START.home_offset + 1)

@@ -7,12 +7,15 @@ from dataclasses import replace
 import pytest
 
 from consumers.locate import locate
+from consumers.position import StandbyPosition
 from consumers.refusals import LaneLost
 from data_embassy.envelope import Kind
 from data_embassy.envelope.errors import BadSignature
 from tests.support.receiver_model import Envelope, OpenLane, first_position
 
-POSITION = replace(first_position(last_end=1), incarnation=2, home_offset=14, lane_offset=3)
+POSITION = replace(
+    first_position(last_end=1), incarnation=2, home_offset=14, lane_offset=3, capture_run=1 << 32 | 1, capture_n=9
+)
 
 
 class FixedLane:
@@ -33,8 +36,8 @@ class FixedLane:
         return replace(header, kind=Kind.EPOCH) if int(envelope) == self.epoch else header
 
 
-def found(lane: FixedLane) -> int:
-    return locate(lane, lane, POSITION)
+def found(lane: FixedLane, position: StandbyPosition = POSITION) -> int:
+    return locate(lane, lane, position)
 
 
 def test_unchanged_lane_is_read_from_the_position():
@@ -43,6 +46,13 @@ def test_unchanged_lane_is_read_from_the_position():
 
 def test_lane_that_was_written_anew_is_searched_backwards():
     assert found(FixedLane((2, 0, 5), (2, 5, 30), (2, 35, 5), (2, 40, 5))) == 1
+
+
+def test_before_its_first_transaction_a_standby_reads_its_snapshots_beginning_again():
+    joining = replace(POSITION, capture_run=None, capture_n=0)
+    lane = FixedLane((2, 0, 5), (2, 5, 5), (2, 10, 5), (2, 15, 5))
+    assert (found(lane), found(lane, joining)) == (3, 2)
+    assert (POSITION.next_offset, joining.next_offset) == (15, 14)
 
 
 def test_lane_that_lost_its_end_is_read_from_what_is_left():

@@ -142,8 +142,9 @@ class Embassy:
         opener = self._opener()
         reader = Reader(
             opener=opener,
-            sequence=HomeSequence(position.incarnation, position.home_offset + 1),
+            sequence=HomeSequence(position.incarnation, position.next_offset),
             fetch=self._fetch,
+            begins_with=position.begins_with,
         )
         assembler = Assembler(position, schemas=standby.schemas, limits=self._limits, certain=self._certain)
         writer = _Writer(standby, self._random if crashes else None, self._committed)
