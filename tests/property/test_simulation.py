@@ -13,6 +13,8 @@ from tests.support.simulation.embassy import Embassy
 
 FIRST = int(os.environ.get("EMBASSY_SEED", "1"))
 SEEDS = 150
+BROKE = (6213, 200441, 202317, 418402, 423092, 427666, 445445, 516134, 586566)
+"""Histories that broke a promise once (docs/reports/simulation.md)."""
 
 
 def play(seeds: Iterable[int]) -> list[Outcome]:
@@ -29,6 +31,11 @@ def test_every_standby_is_a_prefix_at_every_commit_and_comes_level_in_the_end(pa
     # A simulation in which nothing happens proves nothing.
     assert done["commits"] > SEEDS
     assert all(done[step] for step in world.STEPS_BY_NAME)
+
+
+@pytest.mark.parametrize("seed", BROKE)
+def test_a_history_that_broke_a_promise_once_keeps_it(seed):
+    assert simulate(seed).commits
 
 
 def test_the_simulation_sees_a_standby_that_is_no_prefix(monkeypatch):
