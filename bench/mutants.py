@@ -92,8 +92,7 @@ MUTANTS: Final = tuple(
         )),
         ("numbers at home", "pipelines/numbering.py", _NUMBERS, (
             ("the first of a run is trusted",
-             "return before is not None and after.run == before.run and after.n == before.n + 1",
-             "return before is not None and follows(before, after)"),
+             "return RecordKey.unpack(key).n != 1 and self.continues(key)", "return self.continues(key)"),
             ("a skipped number is not missed", "lacking if follows(before, first) else run", "lacking"),
             ("a stale task's number is missed", "            if is_new and origin", "            if origin"),
         )),

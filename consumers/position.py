@@ -44,7 +44,7 @@ class StandbyPosition:
     @property
     def next_offset(self) -> int:
         """First home offset to be read."""
-        return self.home_offset + (self.begins_with is None)
+        return self.home_offset + (self.capture_run is not None)
 
     @property
     def begins_with(self) -> RecordKey | None:

@@ -1,7 +1,7 @@
 """Restart a register's connector over Kafka Connect's REST interface.
 
-The forwarder asks for it when the home topic was rewritten: the next session marker then shows whether anything was
-lost. The role `connectors` keeps the connector otherwise.
+The forwarder asks for it when the home topic was rewritten, or a session lacks a record: the next session's marker then
+shows whether anything was lost. The role `connectors` keeps the connector otherwise.
 """
 
 from __future__ import annotations

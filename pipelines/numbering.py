@@ -96,9 +96,7 @@ class Numbering:
 
         The first of a run says nothing of what stands before it: a log that lost its end may have grown again up to it.
         """
-        after = RecordKey.unpack(key)
-        before = self._last.get(after.origin)
-        return before is not None and after.run == before.run and after.n == before.n + 1
+        return RecordKey.unpack(key).n != 1 and self.continues(key)
 
     def advance(self, records: Sequence[Record]) -> int:
         """Take note of `records`; the newest capture session that is known to lack one of its own, 0 when none is.

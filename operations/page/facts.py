@@ -15,7 +15,6 @@ from operations.status.losses import SOON_SECONDS, WORDS
 from operations.words import counted, duration, size
 
 MINUTE_SECONDS: Final = 60
-"""What runs out sooner than this is said with emphasis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
